@@ -1,0 +1,1 @@
+"""The outside world as it is: store, bus, blobs, secrets, templates, clouds."""

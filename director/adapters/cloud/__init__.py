@@ -1,0 +1,1 @@
+"""CPIs behind the cloud port."""

@@ -1,0 +1,1 @@
+"""The HTTP API: one route file per noun."""

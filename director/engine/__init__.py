@@ -1,0 +1,1 @@
+"""Runs a stored plan: journal, leases, scheduling, cancel, recover."""

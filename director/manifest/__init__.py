@@ -1,0 +1,1 @@
+"""Text to model: manifests, cloud, runtime and CPI configs; every error names file, line and key."""

@@ -1,0 +1,1 @@
+"""Heartbeats, drift and repair; its output is a plan, it never acts itself."""

@@ -1,0 +1,1 @@
+"""What the director needs of the outside world, as protocols."""

@@ -1,0 +1,80 @@
+"""The agents on VMs, over the bus. Errors are `AgentError` and `AgentTimeout`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+
+class Identity(Struct, frozen=True):
+    """A client certificate of the bus, PEM: what env.bosh.mbus.cert holds."""
+
+    ca: str
+    certificate: str
+    private_key: str
+
+
+class AgentLog(Protocol):
+    """Receives one line per message sent or received, secrets redacted."""
+
+    def __call__(self, line: str) -> None: ...
+
+
+class Agents(Protocol):
+    """``key`` and ``fence`` go along with a request; our agent adopts a repeated key and refuses an old fence, the stock agent ignores both."""
+
+    async def call(
+        self,
+        agent_id: str,
+        method: str,
+        *arguments: Any,
+        timeout: float = 45,
+        key: str = "",
+        fence: int = 0,
+        log: AgentLog | None = None,
+    ) -> Any:
+        """One request, its value. `AgentTimeout` after ``timeout`` seconds."""
+        ...
+
+    async def run(
+        self,
+        agent_id: str,
+        method: str,
+        *arguments: Any,
+        key: str = "",
+        fence: int = 0,
+        timeout: float | None = None,
+        adopt: str = "",
+        started: Callable[[str], Any] | None = None,
+        log: AgentLog | None = None,
+    ) -> Any:
+        """A long action, followed to its end (pushed by our agent, polled by get_task otherwise); the raw value.
+
+        ``started`` is called with the agent's task id once known; ``adopt`` is such an id from before a restart: no new request is sent
+        unless the agent no longer knows it.
+        """
+        ...
+
+    async def wait_until_ready(self, agent_id: str, timeout: float, log: AgentLog | None = None) -> None:
+        """Ping until answered."""
+        ...
+
+    async def admit(self, agent_ids: Sequence[str]) -> None:
+        """Make sure the bus lets these agents in (bootstrap and permanent name); one reload for all of them."""
+        ...
+
+    async def expel(self, agent_ids: Sequence[str]) -> None:
+        """The bus lets them in no longer."""
+        ...
+
+    async def identity(self, agent_id: str, *, bootstrap: bool) -> Identity:
+        """A new certificate for the agent, signed by the client CA."""
+        ...
+
+    def heartbeat(self, agent_id: str) -> dict[str, Any] | None:
+        """The last heartbeat heard, with ``received_at``; None when none was."""
+        ...
+
+    async def close(self) -> None: ...

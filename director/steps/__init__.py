@@ -1,0 +1,1 @@
+"""One file per step: what it intends, does, and how it recovers."""

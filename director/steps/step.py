@@ -1,0 +1,119 @@
+"""What a step is: it says what it intends, does it, and knows how to find out what became of it after a crash.
+
+The engine commits ``intend`` before it calls ``run``, and commits ``run``'s outcome in one transaction with the journal's result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, TypeVar
+
+from director.model.actions import Action
+from director.model.deployment import Document
+from director.model.rows import JournalEntry
+from director.ports.agents import Agents
+from director.ports.blobs import Blobs
+from director.ports.clock import Clock
+from director.ports.cloud import Clouds
+from director.ports.secrets import Secrets
+from director.ports.store import Changes, Store
+from director.ports.task_log import TaskLog
+
+A = TypeVar("A", bound=Action)
+
+
+@dataclass(frozen=True)
+class Site:
+    """Facts of this director that steps hand to clouds and agents."""
+
+    name: str
+    uuid: str
+    mbus: str
+    agent_env: Document = field(default_factory=dict)  # agent.env.bosh of director.yml
+    agent_wait_timeout: float = 600
+    max_vm_create_tries: int = 5
+    trusted_certs: str = ""
+    keep_unreachable_vms: bool = False
+    rotate_bootstrap_identities: bool = True
+    dns_domain: str = "bosh"
+    ntp: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Io:
+    """A step's hands. ``call_key`` is unique to this step of this task and the same after a restart."""
+
+    store: Store
+    clouds: Clouds
+    agents: Agents
+    blobs: Blobs
+    secrets: Secrets
+    clock: Clock
+    log: TaskLog
+    site: Site
+    fence: int
+    call_key: str
+
+    def status(self, text: str) -> None:
+        """An in_progress line of the unit's progress, e.g. ``executing pre-start`` (the engine replaces this)."""
+
+
+@dataclass(frozen=True)
+class Intent:
+    """What is committed before the effect: rows, the key stamped on what is created, and data that recovery needs."""
+
+    object_key: str = ""
+    changes: Changes = field(default_factory=Changes)
+    data: Document = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What is committed after the effect, together with the journal's result."""
+
+    changes: Changes = field(default_factory=Changes)
+    result: Any = None
+
+
+@dataclass(frozen=True)
+class Adopt:
+    """The effect took place; this is its outcome."""
+
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """The effect did not take place, or doing it again is harmless."""
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """Nobody can tell (a CPI without ``find``): never repeated silently; told to the operator as a possible orphan."""
+
+    message: str
+
+
+Recovery = Adopt | Repeat | Unknown
+
+
+class StepRun(Generic[A]):
+    """Base of the steps: one subclass per kind, in a file of that name."""
+
+    kind: ClassVar[str]
+    status: ClassVar[str] = ""  # in_progress text shown while it runs
+
+    def __init__(self, args: A) -> None:
+        self.args = args
+
+    async def intend(self, io: Io) -> Intent:
+        """Looks, changes nothing outside; the returned rows and data are committed before `run`."""
+        return Intent()
+
+    async def run(self, io: Io, intent: Intent) -> Outcome:
+        """The effect."""
+        raise NotImplementedError
+
+    async def recover(self, io: Io, entry: JournalEntry) -> Recovery:
+        """After a crash between intent and result: ask the cloud or the agent what became of it."""
+        return Repeat()

@@ -48,7 +48,9 @@ def link(top: Path) -> list[Path]:
     }
     for command, target in scripts.items():
         module, _, function = target.partition(":")
-        files[scripts_dir / command] = SCRIPT.format(python=sys.executable, module=module, function=function, name=command)
+        files[scripts_dir / command] = SCRIPT.format(
+            python=sys.executable, module=module, function=function, name=command
+        )
     for path, text in files.items():
         path.write_text(text)
         if path.parent == scripts_dir:

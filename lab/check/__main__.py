@@ -1,0 +1,56 @@
+"""`python -m lab.check [--quick] [pytest arguments]`: what `bin/test` runs once the set-up is done."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from lab.check.outcome import Outcome, total
+from lab.check.static import TOOLS, file_lengths, run_tool
+from lab.check.suites import FULL, QUICK, run_suite
+from lab.sweep import sweep
+
+
+def main(arguments: list[str]) -> int:
+    """Run every stage, print the table, the failures, the skips with their reasons and the count; 0 if none failed."""
+    quick = "--quick" in arguments
+    passed_on = [argument for argument in arguments if argument != "--quick"]
+    top = Path(__file__).resolve().parents[2]
+    run_dir = (
+        Path(os.environ.get("MERISTEM_RUN", "/var/lib/meristem" if os.geteuid() == 0 else "/tmp"))
+        / f"test-{os.getpid()}"
+    )
+    begin = time.monotonic()
+    outcomes: list[Outcome] = []
+    try:
+        print("--- file length", flush=True)
+        outcomes.append(file_lengths(top))
+        for name, command in TOOLS:
+            print(f"--- {name}", flush=True)
+            outcomes.append(run_tool(name, command, top))
+        for suite in QUICK if quick else FULL:
+            print(f"--- {suite.name}", flush=True)
+            outcomes.append(run_suite(suite, top, passed_on, run_dir))
+    finally:
+        left = sweep(run_dir)
+        shutil.rmtree(run_dir, ignore_errors=True)
+    if left:
+        outcomes.append(Outcome("leftovers", 0, [f"a test left the lab {name} running (removed now)" for name in left]))
+    print(f"\n--- stages ({time.monotonic() - begin:.1f} s)")
+    for outcome in outcomes:
+        print(outcome.line())
+    for outcome in outcomes:
+        for skip in outcome.skips:
+            print(f"skipped: {skip}")
+    for outcome in outcomes:
+        for failure in outcome.failures:
+            print(f"FAILED: {failure}")
+    print(total(outcomes), flush=True)
+    return 1 if any(outcome.failures for outcome in outcomes) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

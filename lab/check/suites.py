@@ -1,0 +1,50 @@
+"""The test suites as pytest runs them: which folders, which marker, how many workers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.check.outcome import Outcome, read_junit
+
+
+@dataclass(frozen=True)
+class Suite:
+    """One pytest run. `workers` 0 means in one process: lab tests share the machine's two cores with what they boot."""
+
+    name: str
+    folders: list[str]
+    marker: str
+    workers: int
+    root: bool = False
+
+
+QUICK = [Suite("tests", ["tests/unit", "tests/contract", "tests/scenario"], "not lab", 2)]
+FULL = [
+    *QUICK,
+    Suite("recovery", ["tests/recovery"], "not lab", 2),
+    Suite("lab", ["tests"], "lab", 0, root=True),
+]
+
+
+def run_suite(suite: Suite, top: Path, arguments: list[str], run_dir: Path) -> Outcome:
+    """Run one suite. Paths among `arguments` take the place of the suite's folders; the rest is passed on as it is."""
+    if suite.root and os.geteuid() != 0:
+        return Outcome(suite.name, 0, skips=[f"the {suite.name} suite: needs root, to make network namespaces"])
+    own = [argument for argument in arguments if (top / argument.split("::")[0]).exists()]
+    rest = [argument for argument in arguments if argument not in own]
+    folders = own or [folder for folder in suite.folders if (top / folder).is_dir()]
+    begin = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="meristem-junit-") as scratch:
+        report = Path(scratch) / "report.xml"
+        command = [sys.executable, "-m", "pytest", "-q", "-m", suite.marker, f"--junitxml={report}"]
+        if suite.workers:
+            command += ["-n", str(suite.workers)]
+        environment = {**os.environ, "MERISTEM_RUN": str(run_dir)}
+        done = subprocess.run([*command, *folders, *rest], cwd=top, env=environment, check=False)
+        return read_junit(suite.name, report, done.returncode, time.monotonic() - begin)

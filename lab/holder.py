@@ -1,0 +1,105 @@
+"""The process that keeps a lab's namespaces, and the libvirtd in them: `python -m lab.holder DIRECTORY`.
+
+It joins the lab's cgroups, enters its network namespace, makes a private mount and a new cgroup namespace, starts
+libvirtd there on directories of its own, then leaves a small sleeper behind and prints that one's pid.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from lab import cgroups, namespaces
+from lab.errors import LabError
+from lab.record import LabRecord, load
+
+OWN_DIRECTORIES = {
+    "etc": "/etc/libvirt",
+    "run": "/run/libvirt",
+    "lib": "/var/lib/libvirt",
+    "log": "/var/log/libvirt",
+    "cache": "/var/cache/libvirt",
+}
+"""Name below the lab's directory, and the place in its mount namespace."""
+
+LIBVIRTD_CONF = """\
+listen_tls = 0
+listen_tcp = 0
+unix_sock_group = "root"
+auth_unix_ro = "none"
+auth_unix_rw = "none"
+max_clients = 200
+max_workers = 20
+log_outputs = "3:file:/var/log/libvirt/libvirtd.log"
+"""
+
+
+def write_configuration(record: LabRecord) -> None:
+    """libvirt's own directories below the lab's directory, with nothing of the machine's in them."""
+    top = Path(record.directory)
+    for name in OWN_DIRECTORIES:
+        (top / name).mkdir(parents=True, exist_ok=True)
+    (top / "etc" / "libvirtd.conf").write_text(LIBVIRTD_CONF)
+    (top / "etc" / "lxc.conf").write_text('security_driver = "none"\n')
+
+
+def enter_new_namespaces(record: LabRecord) -> None:
+    """Move this process into the lab: afterwards every mount is the lab's own and the network is its namespace."""
+    cgroups.join(record.cgroup)
+    namespaces.enter(Path("/run/netns") / record.netns, namespaces.NEW_NET)
+    namespaces.leave(namespaces.NEW_MOUNT | namespaces.NEW_CGROUP)
+    _run("mount", "--make-rprivate", "/")
+    _run("ip", "link", "set", "lo", "up")
+    cgroups.mount_own_view()
+    for name, place in OWN_DIRECTORIES.items():
+        Path(place).mkdir(parents=True, exist_ok=True)
+        _run("mount", "--bind", str(Path(record.directory) / name), place)
+
+
+def start_libvirtd() -> None:
+    """Start the daemon; it answers on its socket when this returns."""
+    _run("libvirtd", "--daemon", "--pid-file", "/run/libvirt/libvirtd.pid")
+
+
+def leave_sleeper() -> int:
+    """Fork the process that keeps the namespaces alive; returns its pid."""
+    pid = os.fork()
+    if pid == 0:
+        os.setsid()
+        os.chdir("/")
+        null = os.open(os.devnull, os.O_RDWR)
+        for descriptor in (0, 1, 2):
+            os.dup2(null, descriptor)
+        os.execvp("sleep", ["sleep", "infinity"])
+    return pid
+
+
+def _run(*command: str) -> None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    except FileNotFoundError as error:
+        raise LabError(f"{command[0]} is not installed; run bin/setup --lab") from error
+    if done.returncode != 0:
+        raise LabError(f"{' '.join(command)}: {(done.stderr or done.stdout).strip()}")
+
+
+def main(directory: str) -> int:
+    """Print the sleeper's pid, or one line of error."""
+    record = load(Path(directory))
+    try:
+        if record is None:
+            raise LabError(f"{directory}: no lab record")
+        write_configuration(record)
+        enter_new_namespaces(record)
+        start_libvirtd()
+        print(leave_sleeper(), flush=True)
+    except (LabError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

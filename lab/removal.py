@@ -1,0 +1,83 @@
+"""Takes a lab down by its record alone, whatever state a crash left it in."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from lab import cgroups
+from lab.errors import LabError
+from lab.holder import OWN_DIRECTORIES
+from lab.record import FILE, LabRecord
+
+
+def remove(record: LabRecord) -> None:
+    """Kill all processes of the lab, free its loop devices, remove its network namespace, cgroups and files.
+
+    Mounts of the lab live in its mount namespace and end with its last process; bridges end with the network namespace.
+    What others put into the lab's directory stays.
+    """
+    own = _own_line()
+    if os.getpid() in cgroups.members(record.cgroup):
+        raise LabError(f"lab {record.name}: this process runs inside the lab; take it down from outside")
+    cgroups.kill(record.cgroup, spare=own)
+    for pid in _inside(record.netns) - own:
+        cgroups.kill_pid(pid)
+    free_loops(Path(record.directory))
+    if Path("/run/netns", record.netns).exists():
+        done = subprocess.run(["ip", "netns", "del", record.netns], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise LabError(f"ip netns del {record.netns}: {done.stderr.strip()}")
+    cgroups.remove(record.cgroup)
+    top = Path(record.directory)
+    for name in OWN_DIRECTORIES:
+        shutil.rmtree(top / name, ignore_errors=True)
+    (top / FILE).unlink(missing_ok=True)
+
+
+def free_loops(top: Path) -> list[str]:
+    """Free the loop devices (they are the whole machine's) whose files lie under `top`; returns their names."""
+    freed: list[str] = []
+    for backing in Path("/sys/block").glob("loop*/loop/backing_file"):
+        try:
+            file = backing.read_text().strip().removesuffix(" (deleted)")
+        except OSError:
+            continue
+        if Path(file).is_relative_to(top):
+            device = f"/dev/{backing.parts[3]}"
+            subprocess.run(["losetup", "-d", device], capture_output=True, check=False)
+            freed.append(device)
+    return freed
+
+
+def _inside(netns: str) -> set[int]:
+    """Pids of processes whose network namespace is the named one (some may have entered without joining the cgroup)."""
+    try:
+        wanted = Path("/run/netns", netns).stat()
+    except FileNotFoundError:
+        return set()
+    found: set[int] = set()
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            try:
+                status = (process / "ns" / "net").stat()
+            except OSError:
+                continue
+            if (status.st_dev, status.st_ino) == (wanted.st_dev, wanted.st_ino):
+                found.add(int(process.name))
+    return found
+
+
+def _own_line() -> set[int]:
+    """This process and its ancestors."""
+    line: set[int] = set()
+    pid = os.getpid()
+    while pid > 1:
+        line.add(pid)
+        try:
+            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        except FileNotFoundError:
+            break
+    return line

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, cast
 
 import yaml
+
+# Plain, these are strings to PyYAML but numbers to other readers: digests such as 12e345.
+_NUMBER_ELSEWHERE = re.compile(r"^[-+]?[0-9.]+[eE][-+]?[0-9]+$")
 
 
 class _Dumper(yaml.CSafeDumper):
@@ -13,7 +17,7 @@ class _Dumper(yaml.CSafeDumper):
 
 
 def _string(dumper: _Dumper, data: str) -> yaml.ScalarNode:
-    style = "|" if "\n" in data else None
+    style = "|" if "\n" in data else "'" if _NUMBER_ELSEWHERE.match(data) else None
     return cast(Any, dumper).represent_scalar("tag:yaml.org,2002:str", data, style=style)
 
 

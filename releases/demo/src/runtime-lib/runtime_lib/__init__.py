@@ -1,0 +1,1 @@
+"""What the demo's programs share: a JSON web server, a JSON client, a durable counter."""

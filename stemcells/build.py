@@ -1,0 +1,169 @@
+"""Builds a stemcell tarball: `stemcell.MF`, `image` (tar.gz of the root tree) and `packages.txt`."""
+
+from __future__ import annotations
+
+import fcntl
+import gzip
+import hashlib
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from stemcells import overlay, tree
+from stemcells.recipe import Recipe, RecipeError, load
+
+KEPT = 3
+"""Root trees, and stemcells, that stay in the cache."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """A finished stemcell: its file, the digest of its image, and whether it came from the cache."""
+
+    path: Path
+    name: str
+    version: str
+    image_sha1: str
+    size: int
+    cached: bool
+    seconds: float
+
+
+def default_cache() -> Path:
+    """Where trees and stemcells are kept, shared with the set-up, the demo and the tests."""
+    return Path(os.environ.get("MERISTEM_CACHE", "/var/cache/meristem")) / "stemcells"
+
+
+def build(
+    name: str,
+    out: Path,
+    *,
+    version: str | None = None,
+    extras: list[str] | None = None,
+    agent: Path | None = None,
+    cache: Path | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> Built:
+    """Build recipe `name` into the file `out`. `agent` is a ready zipapp (otherwise it is built from this tree).
+
+    RecipeError says what is missing. A tree that is not cached takes about a minute and a half, a new agent about one second.
+    """
+    begin = time.monotonic()
+    recipe = load(name)
+    place = cache or default_cache()
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / ".lock").open("w") as lock, tempfile.TemporaryDirectory(prefix="work-", dir=place) as scratch:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        work = Path(scratch)
+        program = agent or _build_agent(work / "agent.pyz", say)
+        root = tree.make(recipe, recipe.chosen(extras or []), place, say)
+        added = overlay.entries(recipe, program.read_bytes())
+        number = version or recipe.version
+        finished = place / f"stemcell-{_digest(recipe, number, root.digest, added, program)}.tgz"
+        cached = finished.is_file()
+        if not cached:
+            say("adding the agent and the units, packing the stemcell")
+            try:
+                more = overlay.pack(added, set(root.paths.read_text().splitlines()))
+            except ValueError as error:
+                raise RecipeError(f"{recipe.path}: {error}") from error
+            _pack(recipe, number, root, more, work / "stemcell.tgz")
+            (work / "stemcell.tgz").rename(finished)
+        finished.touch()
+        (root.archive.parent).touch()
+        _prune(place)
+        _deliver(finished, out)
+    return Built(out, recipe.name, number, _image_sha1(out), out.stat().st_size, cached, time.monotonic() - begin)
+
+
+def _build_agent(out: Path, say: Callable[[str], None]) -> Path:
+    say("building the agent")
+    done = subprocess.run(
+        [sys.executable, "-m", "agent.build", str(out)],
+        cwd=Path(__file__).resolve().parent.parent, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode != 0 or not out.is_file():
+        raise RecipeError(f"the agent could not be built: {(done.stderr or done.stdout).strip()}")
+    return out
+
+
+def _digest(recipe: Recipe, version: str, root: str, added: list[overlay.Entry], program: Path) -> str:
+    """Digest of a stemcell's inputs. The agent counts by the contents of its archive, not by the time of packing."""
+    digest = hashlib.sha256(f"{recipe.name}\0{version}\0{root}\0{recipe.formats}\0".encode())
+    with zipfile.ZipFile(program) as archive:
+        for info in sorted(archive.infolist(), key=lambda info: info.filename):
+            digest.update(f"{info.filename}\0{info.CRC}\0{info.file_size}\0".encode())
+    for entry in added:
+        if entry.path != overlay.AGENT:
+            digest.update(f"{entry.path}\0{entry.mode}\0{entry.target}\0".encode() + entry.data)
+    return digest.hexdigest()[:16]
+
+
+def _pack(recipe: Recipe, version: str, root: tree.Tree, more: bytes, target: Path) -> None:
+    """The image is the cached tree with one gzip member more (RFC 1952, 2.2: members simply follow each other)."""
+    image = root.archive.read_bytes() + gzip.compress(more, recipe.compression, mtime=0)
+    manifest = {
+        "name": recipe.name,
+        "version": version,
+        "api_version": 3,
+        "bosh_protocol": "1",
+        "operating_system": recipe.operating_system,
+        "sha1": hashlib.sha1(image, usedforsecurity=False).hexdigest(),
+        "stemcell_formats": recipe.formats,
+        "cloud_properties": {},
+    }
+    parts = [
+        ("stemcell.MF", yaml.safe_dump(manifest, sort_keys=False).encode()),
+        ("packages.txt", root.packages.read_bytes()),
+        ("image", image),
+    ]
+    # The image is compressed already, so the outer archive is gzip in form only.
+    with tarfile.open(target, "w:gz", compresslevel=0, format=tarfile.GNU_FORMAT) as archive:
+        for name, data in parts:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            info.mtime = overlay.EPOCH
+            archive.addfile(info, io.BytesIO(data))
+
+
+def _image_sha1(path: Path) -> str:
+    """The digest in the manifest, which is the first entry."""
+    with tarfile.open(path, "r|gz") as archive:
+        member = archive.next()
+        data = archive.extractfile(member) if member is not None else None
+        if data is None:
+            raise RecipeError(f"{path}: no stemcell.MF in it")
+        return str(yaml.safe_load(data.read())["sha1"])
+
+
+def _deliver(finished: Path, out: Path) -> None:
+    """Put the stemcell at `out` by hard link where that can be, by copy otherwise; `out` is replaced at once."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        os.link(finished, temporary)
+    except OSError:
+        shutil.copyfile(finished, temporary)
+    os.replace(temporary, out)
+    temporary.unlink(missing_ok=True)
+
+
+def _prune(place: Path) -> None:
+    """Keep the KEPT newest of each kind."""
+    for pattern in ("tree-*[0-9a-f]", "stemcell-*.tgz"):
+        for old in sorted(place.glob(pattern), key=lambda path: path.stat().st_mtime, reverse=True)[KEPT:]:
+            if old.is_dir():
+                shutil.rmtree(old, ignore_errors=True)
+            else:
+                old.unlink(missing_ok=True)

@@ -22,7 +22,7 @@ async def test_a_new_vm_answers(bench: Bench) -> None:
     agent_id, cid = bench.boot()
     await bench.talk.wait_until_ready(agent_id)
     assert (await bench.talk.call(agent_id, "info"))["api_version"] >= 1
-    with pytest.raises(AgentRefused, match="^unknown message prepare_network_change"):
+    with pytest.raises(AgentRefused, match=r"^unknown message prepare_network_change"):
         await bench.talk.call(agent_id, "prepare_network_change")
     with pytest.raises(AgentRefused, match="Task with id no-such-task could not be found"):
         await bench.talk.call(agent_id, "get_task", "no-such-task")
@@ -130,7 +130,7 @@ async def test_templates_sent_over_the_bus(bench: Bench) -> None:
     assert await bench.talk.run(agent_id, "upload_blob", blob) == number
     assert await bench.talk.run(agent_id, "apply", apply_spec(bench, package, (number, digest))) == "applied"
     assert (Path(bench.cloud.vm_of(agent_id)["base"]) / "jobs/web/config/web.yml").exists()
-    with pytest.raises(AgentRefused, match="[Cc]hecksum|corrupted|digest"):
+    with pytest.raises(AgentRefused, match=r"[Cc]hecksum|corrupted|digest"):
         await bench.talk.run(agent_id, "upload_blob", {**blob, "checksum": "sha256:" + "0" * 64})
     bench.cloud.call("delete_vm", cid)
 

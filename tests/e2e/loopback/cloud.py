@@ -104,10 +104,10 @@ class DummyCloud:
 
     def agent_logs(self, lines: int = 60) -> str:
         """The ends of all agents' logs, for a failure's message."""
-        ends: list[str] = []
-        for path in sorted((self.state / "vm").glob("*/agent.log")):
-            ends.append(f"--- {path}\n" + "\n".join(path.read_text(errors="replace").splitlines()[-lines:]))
-        return "\n".join(ends)
+        paths = sorted((self.state / "vm").glob("*/agent.log"))
+        return "\n".join(
+            f"--- {path}\n" + "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) for path in paths
+        )
 
     def close(self) -> None:
         """Stop every process this cloud started."""

@@ -98,8 +98,10 @@ class Cloud:
     """The contract's methods; arguments and results as there."""
 
     METHODS: ClassVar[frozenset[str]] = frozenset(
-        "info create_stemcell delete_stemcell create_vm delete_vm has_vm reboot_vm set_vm_metadata calculate_vm_cloud_properties "
-        "create_disk delete_disk has_disk attach_disk detach_disk resize_disk set_disk_metadata get_disks snapshot_disk delete_snapshot find".split()
+        {"info", "find", "calculate_vm_cloud_properties"}
+        | {"create_stemcell", "delete_stemcell", "snapshot_disk", "delete_snapshot"}
+        | {"create_vm", "delete_vm", "has_vm", "reboot_vm", "set_vm_metadata", "get_disks"}
+        | {"create_disk", "delete_disk", "has_disk", "attach_disk", "detach_disk", "resize_disk", "set_disk_metadata"}
     )
     KEYED: ClassVar[frozenset[str]] = frozenset({"create_vm", "create_disk", "create_stemcell", "snapshot_disk"})
 

@@ -106,6 +106,18 @@ class LeaseLost(DirectorError):
     code = 10002
 
 
+class RowChanged(DirectorError):
+    """A commit expected a row as it was read, and it has changed since: read again and decide anew."""
+
+    code = 10003
+    status = 409
+
+    def __init__(self, table: str, key: str) -> None:
+        super().__init__(f"{table} {key} was changed by someone else meanwhile", remedy="Try again.")
+        self.table = table
+        self.key = key
+
+
 class TaskCancelled(DirectorError):
     """A user cancelled the task; it stopped between two steps."""
 

@@ -25,13 +25,17 @@ class Lease(Struct, frozen=True):
 
 
 class Changes(Struct, frozen=True):
-    """What one commit does: rows to write (insert or replace) and (type, key) pairs to delete."""
+    """What one commit does: rows to write (insert or replace) and (type, key) pairs to delete; never both for one key.
+
+    ``expect`` are (type, key, row) as they were read, None for no such row: if one differs now, nothing is written and `RowChanged` is raised.
+    """
 
     put: Sequence[Row] = ()
     delete: Sequence[tuple[type[Row], str]] = ()
+    expect: Sequence[tuple[type[Row], str, Row | None]] = ()
 
     def __add__(self, other: Changes) -> Changes:
-        return Changes((*self.put, *other.put), (*self.delete, *other.delete))
+        return Changes((*self.put, *other.put), (*self.delete, *other.delete), (*self.expect, *other.expect))
 
 
 class Store(Protocol):
@@ -84,7 +88,10 @@ class Store(Protocol):
         ...
 
     def follow(self, topic: str) -> AsyncIterator[None]:
-        """Yields at once and after each commit or output that touches the topic (``task/7``, ``tasks``): a wake-up, never the truth."""
+        """Yields at once and after each commit or output that touches the topic: a wake-up, never the truth.
+
+        Topics: a table's name (``tasks``), ``task/7`` (its row, plan, journal and output), ``leases`` and ``lease/<name>`` (a release).
+        """
         ...
 
     async def close(self) -> None: ...

@@ -1,0 +1,32 @@
+"""Rows to columns and back."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, TypeVar
+
+import msgspec
+
+from director.model.rows import Row
+
+R = TypeVar("R", bound=Row)
+
+_encoder = msgspec.json.Encoder()
+
+
+@cache
+def _decoder(kind: type[R]) -> msgspec.json.Decoder[R]:
+    return msgspec.json.Decoder(kind, strict=False)
+
+
+def columns(row: Row) -> dict[str, Any]:
+    """The values of a table's columns for this row."""
+    values: dict[str, Any] = {"key": row.key, "body": _encoder.encode(row).decode()}
+    for name in type(row).INDEXED:
+        values[name] = getattr(row, name)
+    return values
+
+
+def row(kind: type[R], body: str) -> R:
+    """The row whose body this is."""
+    return _decoder(kind).decode(body)

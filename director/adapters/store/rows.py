@@ -1,0 +1,81 @@
+"""Statements on rows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Select, delete, select
+
+from director.adapters.store import codec
+from director.adapters.store.dialect import insert
+from director.adapters.store.schema import TABLES
+from director.model.errors import RowChanged
+from director.model.rows import Row
+from director.ports.store import Changes
+
+R = TypeVar("R", bound=Row)
+
+Where = str | int | bool | Sequence[str] | None
+
+
+def get(connection: Connection, kind: type[R], key: str) -> R | None:
+    """The row of this key."""
+    table = TABLES[kind]
+    body = connection.execute(select(table.c.body).where(table.c["key"] == key)).scalar_one_or_none()
+    return None if body is None else codec.row(kind, body)
+
+
+def query(
+    kind: type[Row], *, newest_first: bool, limit: int | None, before: str | None, where: dict[str, Where]
+) -> Select[Any]:
+    """Bodies by key. Raises ValueError for a field that has no column."""
+    table = TABLES[kind]
+    statement = select(table.c.body)
+    for name, value in where.items():
+        if name not in kind.INDEXED:
+            raise ValueError(f"{kind.__name__} is not searched by {name}; its searched fields are {kind.INDEXED}")
+        column = table.c[name]
+        if value is None:
+            statement = statement.where(column.is_(None))
+        elif isinstance(value, str | int):
+            statement = statement.where(column == value)
+        else:
+            statement = statement.where(column.in_(list(value)))
+    if before is not None:
+        statement = statement.where(table.c["key"] < before)
+    key = table.c["key"]
+    return statement.order_by(key.desc() if newest_first else key.asc()).limit(limit)
+
+
+class Prepared:
+    """A commit made ready outside the writer: rows are encoded when the caller hands them over, so that later changes cannot creep in."""
+
+    def __init__(self, changes: Changes) -> None:
+        self.puts: dict[type[Row], dict[str, dict[str, Any]]] = defaultdict(dict)
+        for row in changes.put:
+            self.puts[type(row)][row.key] = codec.columns(row)
+        self.deletes: dict[type[Row], list[str]] = defaultdict(list)
+        for kind, key in changes.delete:
+            if key in self.puts.get(kind, ()):
+                raise ValueError(f"one commit both writes and deletes {kind.__name__} {key}")
+            self.deletes[kind].append(key)
+        self.expect = tuple(changes.expect)
+
+    def write(self, connection: Connection) -> None:
+        """Check, then do all of it, inside the transaction of ``connection``. Raises `RowChanged`."""
+        for kind, key, wanted in self.expect:
+            if get(connection, kind, key) != wanted:
+                raise RowChanged(kind.TABLE, key)
+        for kind, keys in self.deletes.items():
+            table = TABLES[kind]
+            connection.execute(delete(table).where(table.c["key"].in_(keys)))
+        for kind, rows in self.puts.items():
+            table = TABLES[kind]
+            statement = insert(connection.dialect.name, table)
+            statement = statement.on_conflict_do_update(
+                index_elements=["key"],
+                set_={column.name: statement.excluded[column.name] for column in table.c if column.name != "key"},
+            )
+            connection.execute(statement, list(rows.values()))

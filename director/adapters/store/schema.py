@@ -1,0 +1,66 @@
+"""Tables, one per row type: the key, a column per searched field, and the row as JSON."""
+
+from __future__ import annotations
+
+import types
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, LargeBinary, MetaData, Table, Text
+from sqlalchemy.types import TypeEngine
+
+from director.model.rows import ROWS, Row
+
+HEAD = "0001"
+
+metadata = MetaData()
+
+
+def _column_type(hint: Any) -> TypeEngine[Any]:
+    if get_origin(hint) in (Union, types.UnionType):
+        hint = next(one for one in get_args(hint) if one is not type(None))
+    known: dict[Any, TypeEngine[Any]] = {str: Text(), int: BigInteger(), bool: Boolean(), float: Float()}
+    return known[hint]
+
+
+def _table(kind: type[Row]) -> Table:
+    hints = get_type_hints(kind)
+    table = Table(
+        kind.TABLE,
+        metadata,
+        Column("key", Text, primary_key=True),
+        *(Column(name, _column_type(hints[name]), nullable=True) for name in kind.INDEXED),
+        Column("body", Text, nullable=False),
+    )
+    for name in kind.INDEXED:
+        Index(f"{kind.TABLE}_by_{name}", table.c[name], table.c["key"])
+    return table
+
+
+TABLES: dict[type[Row], Table] = {kind: _table(kind) for kind in ROWS}
+
+LEASES = Table(
+    "leases",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("fence", BigInteger, nullable=False),
+    Column("expires_at", Float(53), nullable=False),
+)
+Index("leases_by_expires_at", LEASES.c.expires_at)
+
+SEQUENCES = Table(
+    "sequences",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
+OUTPUT = Table(
+    "task_output",
+    metadata,
+    Column("task_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", Text, primary_key=True),
+    Column("start", BigInteger, primary_key=True, autoincrement=False),
+    Column("size", BigInteger, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+)

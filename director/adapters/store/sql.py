@@ -1,0 +1,130 @@
+"""`Store` over SQLAlchemy Core."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine
+
+from director.adapters.store import codec, leases, output, rows
+from director.adapters.store.dialect import MEMORY, Now, insert, open_sqlite
+from director.adapters.store.migrate import create, upgrade
+from director.adapters.store.readers import Readers, ThreadReaders, WriterReads
+from director.adapters.store.schema import SEQUENCES
+from director.adapters.store.topics import Topics, task_topic, topics_of
+from director.adapters.store.writer import Writer
+from director.model.rows import Row
+from director.ports.store import Changes, Lease
+
+R = TypeVar("R", bound=Row)
+
+
+class SqlStore:
+    """The director's store. Open it with `open_store`; one writer thread, a few reading ones, wake-ups within the process."""
+
+    def __init__(self, engine: Engine, writer: Writer, readers: Readers, *, poll: float) -> None:
+        self._engine = engine
+        self._writer = writer
+        self._readers = readers
+        self._topics = Topics()
+        self._poll = poll
+
+    @property
+    def batches(self) -> int:
+        """Transactions written so far; fewer than commits, since those that wait together share one."""
+        return self._writer.batches
+
+    async def get(self, kind: type[R], key: str) -> R | None:
+        return await self._readers.run(lambda connection: rows.get(connection, kind, key))
+
+    async def find(
+        self,
+        kind: type[R],
+        *,
+        newest_first: bool = False,
+        limit: int | None = None,
+        before: str | None = None,
+        **where: str | int | bool | Sequence[str] | None,
+    ) -> list[R]:
+        statement = rows.query(kind, newest_first=newest_first, limit=limit, before=before, where=where)
+
+        def read(connection: Connection) -> list[R]:
+            return [codec.row(kind, body) for body in connection.execute(statement).scalars()]
+
+        return await self._readers.run(read)
+
+    async def commit(self, changes: Changes, *, lease: Lease | None = None) -> None:
+        prepared = rows.Prepared(changes)
+        topics = topics_of(changes)
+
+        def write(connection: Connection) -> None:
+            if lease is not None:
+                leases.check(connection, lease)
+            prepared.write(connection)
+
+        await self._writer.run(write, lambda: self._topics.tell(topics))
+
+    async def next_id(self, sequence: str) -> int:
+        def write(connection: Connection) -> int:
+            statement = insert(connection.dialect.name, SEQUENCES).values(name=sequence, value=1)
+            statement = statement.on_conflict_do_update(
+                index_elements=["name"], set_={"value": SEQUENCES.c.value + 1}
+            ).returning(SEQUENCES.c.value)
+            return int(connection.execute(statement).scalar_one())
+
+        return await self._writer.run(write)
+
+    async def acquire(self, name: str, owner: str, seconds: float) -> Lease | None:
+        return await self._writer.run(lambda connection: leases.acquire(connection, name, owner, seconds))
+
+    async def renew(self, lease: Lease, seconds: float) -> Lease:
+        return await self._writer.run(lambda connection: leases.renew(connection, lease, seconds))
+
+    async def release(self, lease: Lease) -> None:
+        await self._writer.run(
+            lambda connection: leases.release(connection, lease),
+            lambda: self._topics.tell((f"lease/{lease.name}", "leases")),
+        )
+
+    async def leases(self, prefix: str = "") -> list[Lease]:
+        return await self._readers.run(lambda connection: leases.in_force(connection, prefix))
+
+    async def append_output(self, task_id: int, kind: str, text: str) -> None:
+        data = text.encode()
+        if data:
+            await self._writer.run(
+                lambda connection: output.append(connection, task_id, kind, data),
+                lambda: self._topics.tell((task_topic(task_id),)),
+            )
+
+    async def read_output(
+        self, task_id: int, kind: str, offset: int = 0, limit: int | None = None
+    ) -> tuple[bytes, int]:
+        return await self._readers.run(lambda connection: output.read(connection, task_id, kind, offset, limit))
+
+    def follow(self, topic: str) -> AsyncIterator[None]:
+        return self._topics.follow(topic, self._poll)
+
+    async def close(self) -> None:
+        await self._readers.close()
+        await self._writer.close()
+        self._engine.dispose()
+
+
+async def open_store(path: Path | str, *, clock: Now | None = None, poll: float = 5) -> SqlStore:
+    """The SQLite store in this file (made or upgraded first), or in memory for ``:memory:``.
+
+    ``poll`` seconds is how long a follower waits at most for what another process wrote; ``clock`` replaces the host's time in tests.
+    """
+    engine = open_sqlite(path, clock=clock)
+    memory = str(path) == MEMORY
+
+    def prepare() -> Any:
+        (create if memory else upgrade)(engine)
+
+    await asyncio.get_running_loop().run_in_executor(None, prepare)
+    writer = Writer(engine)
+    return SqlStore(engine, writer, WriterReads(writer) if memory else ThreadReaders(engine), poll=poll)

@@ -1,0 +1,89 @@
+"""What only a file has: it survives, it is upgraded, other processes see it, and it stays quick when it grows."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from director.adapters.store import migrate
+from director.adapters.store.dialect import open_sqlite
+from director.adapters.store.schema import HEAD, metadata
+from director.adapters.store.sql import open_store
+from director.model.errors import DirectorError
+from director.model.rows import Task
+from director.ports.store import Changes
+
+
+async def test_the_migrations_make_the_schema_that_the_code_uses(tmp_path: Path) -> None:
+    engine = open_sqlite(tmp_path / "director.db")
+    migrate.upgrade(engine)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    assert ScriptDirectory(str(Path(migrate.__file__).parent)).get_current_head() == HEAD
+    assert migrate.revision(engine) == HEAD
+
+
+async def test_a_newer_schema_is_refused_with_advice(tmp_path: Path) -> None:
+    path = tmp_path / "director.db"
+    await (await open_store(path)).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(DirectorError, match=r"revision 9999.*newer director"):
+        await open_store(path)
+
+
+async def test_rows_survive_and_another_store_on_the_file_sees_them(tmp_path: Path) -> None:
+    path = tmp_path / "director.db"
+    one = await open_store(path)
+    two = await open_store(path)
+    row = Task(id=1, type="t", description="d")
+    await one.commit(Changes(put=[row]))
+    assert await two.get(Task, row.key) == row
+    assert (await one.next_id("task"), await two.next_id("task")) == (1, 2)
+    assert await one.acquire("a", "one", 30)
+    assert await two.acquire("a", "two", 30) is None
+    await one.close()
+    await two.close()
+    three = await open_store(path)
+    assert await three.get(Task, row.key) == row
+    assert await three.next_id("task") == 3
+    await three.close()
+
+
+async def test_commits_that_wait_together_share_transactions(tmp_path: Path) -> None:
+    store = await open_store(tmp_path / "director.db")
+    await asyncio.gather(*(store.commit(Changes(put=[Task(id=n, type="t", description="d")])) for n in range(500)))
+    assert store.batches < 50
+    assert len(await store.find(Task)) == 500
+    await store.close()
+
+
+async def test_the_newest_of_100000_tasks_are_listed_quickly(tmp_path: Path) -> None:
+    store = await open_store(tmp_path / "director.db")
+    for base in range(0, 100_000, 20_000):
+        rows = [
+            Task(id=n, type="deploy", description="d" * 60, state="done", deployment=f"d{n % 7}")
+            for n in range(base + 1, base + 20_001)
+        ]
+        await store.commit(Changes(put=rows))
+    await store.commit(Changes(put=[Task(id=100_001, type="deploy", description="d", state="processing")]))
+    started = time.perf_counter()
+    newest = await store.find(Task, newest_first=True, limit=30)
+    older = await store.find(Task, newest_first=True, limit=30, before=newest[-1].key)
+    current = await store.find(Task, state=["processing", "cancelling", "queued"], newest_first=True, limit=30)
+    of_one = await store.find(Task, deployment="d3", type=["deploy", "errand"], newest_first=True, limit=30)
+    taken = time.perf_counter() - started
+    assert [one.id for one in newest[:2]] == [100_001, 100_000]
+    assert older[0].id == newest[-1].id - 1
+    assert [one.id for one in current] == [100_001]
+    assert len(of_one) == 30
+    print(f"four listings: {taken * 1000:.1f} ms")
+    assert taken < 0.25
+    await store.close()

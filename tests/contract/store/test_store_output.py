@@ -1,0 +1,67 @@
+"""Task output by byte ranges, and wake-ups for those who follow."""
+
+from __future__ import annotations
+
+import asyncio
+
+from director.model.rows import Task
+from director.ports.store import Changes, Store
+
+
+async def test_output_is_read_by_byte_offsets_across_chunks(store: Store) -> None:
+    whole = b""
+    for number in range(50):
+        line = f"Zeile {number} äöü€\n"
+        whole += line.encode()
+        await store.append_output(7, "event", line)
+    await store.append_output(7, "debug", "other")
+    await store.append_output(8, "event", "other")
+    assert await store.read_output(7, "event") == (whole, len(whole))
+    for offset, limit in ((0, 1), (5, 40), (17, None), (len(whole) - 1, 10), (33, 333)):
+        end = None if limit is None else offset + limit
+        assert await store.read_output(7, "event", offset, limit) == (whole[offset:end], len(whole))
+    assert await store.read_output(7, "event", len(whole)) == (b"", len(whole))
+    assert await store.read_output(7, "event", len(whole) + 9) == (b"", len(whole))
+    assert await store.read_output(9, "event") == (b"", 0)
+
+
+async def wakes(store: Store, topic: str, seen: list[int]) -> None:
+    async for _ in store.follow(topic):
+        seen.append(len(seen))
+
+
+async def settle(seen: list[int], count: int) -> bool:
+    try:
+        async with asyncio.timeout(0.15):
+            while len(seen) < count:
+                await asyncio.sleep(0.005)
+    except TimeoutError:
+        return False
+    return True
+
+
+async def test_followers_wake_at_once_and_after_each_touch(store: Store) -> None:
+    seen: dict[str, list[int]] = {topic: [] for topic in ("tasks", "task/7", "task/8", "leases")}
+    followers = [asyncio.create_task(wakes(store, topic, numbers)) for topic, numbers in seen.items()]
+    for numbers in seen.values():
+        assert await settle(numbers, 1)
+    await store.commit(Changes(put=[Task(id=7, type="t", description="d")]))
+    assert await settle(seen["tasks"], 2)
+    assert await settle(seen["task/7"], 2)
+    await store.append_output(7, "event", "x\n")
+    assert await settle(seen["task/7"], 3)
+    lease = await store.acquire("lock/a", "me", 30)
+    assert lease
+    await store.release(lease)
+    assert await settle(seen["leases"], 2)
+    assert len(seen["task/8"]) <= 3  # nothing but the slow look-in
+    for follower in followers:
+        follower.cancel()
+
+
+async def test_a_missed_wake_is_made_good_by_the_slow_poll(store: Store) -> None:
+    seen: list[int] = []
+    follower = asyncio.create_task(wakes(store, "task/1", seen))
+    await asyncio.sleep(0.5)
+    assert len(seen) >= 2
+    follower.cancel()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hmac
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any
 
 from runtime_lib.counter import Counter
 from runtime_lib.web import Answer, serve
 
 
-def run(config: Dict[str, Any]) -> None:
+def run(config: dict[str, Any]) -> None:
     """Serves `GET /health`, `GET /counter`, `POST /counter` on config["port"]."""
     counter = Counter(Path(config["data_dir"]) / "counter")
     expected = "Bearer " + config["password"]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from http.server import BaseHTTPRequestHandler
-from typing import Any, Dict
+from typing import Any
 
 from runtime_lib.client import fetch
 from runtime_lib.web import Answer, serve
 
 
-def run(config: Dict[str, Any]) -> None:
+def run(config: dict[str, Any]) -> None:
     """Serves `GET /` and `GET /health` on config["port"]; the store's address comes from the link."""
     target = "http://{address}:{port}/counter".format(**config["store"])
     password = config["store"]["password"]

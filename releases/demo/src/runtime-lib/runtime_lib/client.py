@@ -6,12 +6,11 @@ import json
 import time
 import urllib.error
 import urllib.request
-from typing import Optional
 
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def fetch(url: str, *, token: Optional[str] = None, method: str = "GET", timeout: float = 3.0) -> object:
+def fetch(url: str, *, token: str | None = None, method: str = "GET", timeout: float = 3.0) -> object:
     """The decoded answer; raises OSError for transport errors and statuses other than 200."""
     request = urllib.request.Request(url, method=method)
     if token:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import signal
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import FrameType
-from typing import Callable, Dict, Optional, Tuple
 
-Answer = Tuple[int, object]
+Answer = tuple[int, object]
 Route = Callable[[BaseHTTPRequestHandler], Answer]
 
 
@@ -18,7 +18,7 @@ class _Server(ThreadingHTTPServer):
     allow_reuse_address = True
 
 
-def serve(port: int, routes: Dict[Tuple[str, str], Route]) -> None:
+def serve(port: int, routes: dict[tuple[str, str], Route]) -> None:
     """Serves until SIGTERM; `routes` maps (method, path) to a function."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -43,9 +43,9 @@ def serve(port: int, routes: Dict[Tuple[str, str], Route]) -> None:
             self.end_headers()
             self.wfile.write(body)
 
-    server = _Server(("0.0.0.0", port), Handler)
+    server = _Server(("", port), Handler)
 
-    def stop(_signal: int, _frame: Optional[FrameType]) -> None:
+    def stop(_signal: int, _frame: FrameType | None) -> None:
         threading.Thread(target=server.shutdown, daemon=True).start()
 
     signal.signal(signal.SIGTERM, stop)

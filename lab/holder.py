@@ -41,6 +41,8 @@ def write_configuration(record: LabRecord) -> None:
     top = Path(record.directory)
     for name in OWN_DIRECTORIES:
         (top / name).mkdir(parents=True, exist_ok=True)
+    # libvirt keeps the MAC addresses of a network there, and expects its package to have made the folder.
+    (top / "lib" / "dnsmasq").mkdir(exist_ok=True)
     (top / "etc" / "libvirtd.conf").write_text(LIBVIRTD_CONF)
     (top / "etc" / "lxc.conf").write_text('security_driver = "none"\n')
 

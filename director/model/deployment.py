@@ -83,6 +83,7 @@ class InstanceGroup(Struct, frozen=True):
     vm_resources: dict[str, int] | None = None
     vm_extensions: tuple[str, ...] = ()
     disk: DiskWanted | None = None
+    named_disks: tuple[DiskWanted, ...] = ()  # attached only; a job formats and mounts them
     lifecycle: str = "service"
     env: Document = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
@@ -93,12 +94,14 @@ class InstanceGroup(Struct, frozen=True):
 
 
 class VariableWanted(Struct, frozen=True):
-    """``variables[]``: name as written, type, options, update_mode."""
+    """``variables[]``: name as written, type, options, update_mode; ``strategy`` on-deploy or on-stemcell-change."""
 
     name: str
     type: str
     options: Document = field(default_factory=dict)
     update_mode: str = "no-overwrite"
+    strategy: str = "on-deploy"
+    consumes: Document = field(default_factory=dict)
 
 
 class Deployment(Struct, frozen=True):

@@ -14,7 +14,7 @@ from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 WITNESS = REPOSITORY / "tests" / "e2e" / "witness"
-sys.path.insert(0, str(WITNESS))
+sys.path.append(str(WITNESS))
 
 import dummy_cpi  # noqa: E402  the CPI is a program; its modules lie beside it
 import dummy_vm  # noqa: E402

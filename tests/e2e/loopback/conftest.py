@@ -12,7 +12,7 @@ from tests.e2e.loopback.api import Api
 from tests.e2e.loopback.archives import build_stemcell
 from tests.e2e.loopback.cloud import own_agent
 from tests.e2e.loopback.shop import build_shop, cloud_config
-from tests.e2e.witness.director import World, build_world
+from tests.e2e.loopback.world import World, build_world
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import yaml
 
 from tests.e2e.loopback.api import Api, running
 from tests.e2e.loopback.shop import manifest
-from tests.e2e.witness.director import World
+from tests.e2e.loopback.world import World
 
 
 def base_of(world: World, row: dict[str, Any]) -> Path:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.loopback.cloud import own_agent, stock_agent
-from tests.e2e.witness.director import World, build_world
+from tests.e2e.loopback.world import World, build_world
 from tests.e2e.witness.public_cli import PublicCli
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.witness.director import PASSWORD, USER, World
+from tests.e2e.loopback.world import PASSWORD, USER, World
 
 
 @dataclass(frozen=True)

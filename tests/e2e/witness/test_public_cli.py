@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.loopback.archives import STEMCELL, build_stemcell
 from tests.e2e.loopback.shop import build_shop, cloud_config, manifest
-from tests.e2e.witness.director import World
+from tests.e2e.loopback.world import World
 from tests.e2e.witness.public_cli import PublicCli, write_yaml
 
 pytestmark = pytest.mark.xdist_group("public-cli")

@@ -12,7 +12,7 @@ import yaml
 from tests.e2e.loopback.api import Api, running
 from tests.e2e.loopback.archives import build_stemcell
 from tests.e2e.loopback.shop import build_shop, cloud_config, manifest
-from tests.e2e.witness.director import World
+from tests.e2e.loopback.world import World
 
 
 @pytest.fixture(scope="module")

@@ -107,7 +107,7 @@ def director_yml(
         "agent": {"env": {"bosh": {"blobstores": [blobstore]}}, "agent_wait_timeout": 60},
         "meristem": {
             "monitor": {"certificate_path": str(monitor_certificate), "private_key_path": str(monitor_key)},
-            "bus": {"users_path": str(bus.users), "pid_path": str(bus.pid_file)},
+            "nats": {"managed": False, "users_file": str(bus.users), "pid_file": str(bus.pid_file)},
         },
         **more,
     }

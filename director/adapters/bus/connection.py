@@ -1,0 +1,120 @@
+"""One connection to the bus with one identity, kept up for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import nats
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+
+from director.model.errors import DirectorError, Place
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class BusIdentity:
+    """Paths of PEM files: what we trust, and who we are."""
+
+    server_ca: Path
+    certificate: Path
+    private_key: Path
+
+    def context(self) -> ssl.SSLContext:
+        """Raises an error that names the file at fault."""
+        try:
+            context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(self.server_ca))
+        except (OSError, ssl.SSLError) as error:
+            raise _unusable(self.server_ca, error) from None
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        try:
+            context.load_cert_chain(str(self.certificate), str(self.private_key))
+        except (OSError, ssl.SSLError) as error:
+            missing = next((one for one in (self.certificate, self.private_key) if not one.is_file()), self.certificate)
+            raise _unusable(missing, error) from None
+        return context
+
+
+class Connection:
+    """Connects when first used; subscriptions survive reconnects."""
+
+    def __init__(self, url: str, identity: BusIdentity, *, name: str, connect_timeout: float = 30) -> None:
+        parts = urlsplit(url if "//" in url else f"//{url}")
+        self._host = parts.hostname or ""
+        self._url = f"tls://{parts.hostname}:{parts.port or 4222}"
+        self._identity = identity
+        self._name = name
+        self._connect_timeout = connect_timeout
+        self._subscriptions: list[tuple[str, Callable[[Msg], Awaitable[None]]]] = []
+        self._client: Client | None = None
+        self._opening = asyncio.Lock()
+
+    def subscribe(self, subject: str, callback: Callable[[Msg], Awaitable[None]]) -> None:
+        """Before the first use."""
+        self._subscriptions.append((subject, callback))
+
+    async def client(self) -> Client:
+        """The open client. Raises `DirectorError` when the server cannot be reached in time."""
+        if self._client is not None and not self._client.is_closed:
+            return self._client
+        async with self._opening:
+            if self._client is None or self._client.is_closed:
+                self._client = await self._open()
+            return self._client
+
+    async def close(self) -> None:
+        if self._client is not None and not self._client.is_closed:
+            await self._client.close()
+        self._client = None
+
+    async def _open(self) -> Client:
+        context = self._identity.context()
+        last: list[Exception] = []
+
+        async def failed(error: Exception) -> None:
+            last[:] = [error]
+            _log.debug("bus %s: %s", self._name, error)
+
+        async def lost() -> None:
+            _log.warning("bus %s: connection to %s lost, trying again", self._name, self._url)
+
+        try:
+            async with asyncio.timeout(self._connect_timeout):
+                client = await nats.connect(
+                    self._url,
+                    name=self._name,
+                    tls=context,
+                    tls_hostname=self._host,
+                    error_cb=failed,
+                    disconnected_cb=lost,
+                    connect_timeout=5,
+                    reconnect_time_wait=0.25,  # pyright: ignore[reportArgumentType]  # seconds; fractions are fine
+                    max_reconnect_attempts=-1,
+                    ping_interval=20,
+                )
+        except (TimeoutError, OSError, NatsError) as error:
+            cause = last[0] if last else error
+            raise DirectorError(
+                f"Cannot connect to NATS at {self._url}: {str(cause) or type(cause).__name__}",
+                place=Place(path="/mbus"),
+                remedy="Check mbus, the nats.* certificates, and that the server lets this identity in.",
+            ) from error
+        for subject, callback in self._subscriptions:
+            await client.subscribe(subject, cb=callback, pending_msgs_limit=-1, pending_bytes_limit=-1)
+        await client.flush()
+        return client
+
+
+def _unusable(path: Path, error: Exception) -> DirectorError:
+    said = getattr(error, "strerror", None) or str(error)
+    return DirectorError(
+        f"Cannot use this PEM file for the bus: {said}", place=Place(str(path)), remedy="See nats.* in director.yml."
+    )

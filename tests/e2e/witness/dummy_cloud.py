@@ -33,7 +33,7 @@ class Settings:
     """The CPI's configuration file.
 
     `agent` is the agent's command line; `{base}` and `{config}` in it stand for the VM's directory and its agent.json. An empty list gives VMs
-    without any agent. `can_find` turns on `find` by the key in a request's context, which stock CPIs do not have.
+    without any agent.
     """
 
     state: Path
@@ -42,7 +42,6 @@ class Settings:
     blobstore: Row = field(default_factory=dict)
     stemcell_formats: list[str] = field(default_factory=lambda: ["dummy-raw"])
     api_version: int = 2
-    can_find: bool = False
     environment: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -98,12 +97,11 @@ class Cloud:
     """The contract's methods; arguments and results as there."""
 
     METHODS: ClassVar[frozenset[str]] = frozenset(
-        {"info", "find", "calculate_vm_cloud_properties"}
+        {"info", "calculate_vm_cloud_properties"}
         | {"create_stemcell", "delete_stemcell", "snapshot_disk", "delete_snapshot"}
         | {"create_vm", "delete_vm", "has_vm", "reboot_vm", "set_vm_metadata", "get_disks"}
         | {"create_disk", "delete_disk", "has_disk", "attach_disk", "detach_disk", "resize_disk", "set_disk_metadata"}
     )
-    KEYED: ClassVar[frozenset[str]] = frozenset({"create_vm", "create_disk", "create_stemcell", "snapshot_disk"})
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -111,10 +109,6 @@ class Cloud:
         self.vms = Shelf(settings.state, "vms", "Bosh::Clouds::VMNotFound")
         self.disks = Shelf(settings.state, "disks", "Bosh::Clouds::DiskNotFound")
         self.snapshots = Shelf(settings.state, "snapshots", "Bosh::Clouds::CpiError")
-
-    def extra(self, method: str, request: Row) -> Row:
-        key = (request.get("context") or {}).get("key", "")
-        return {"key": key} if method in self.KEYED else {}
 
     def fail_if_asked(self, method: str) -> None:
         """Tests plant `faults/<method>.json`: {"seconds": pause, "error": {type, message, ok_to_retry} or null, "times": n}."""
@@ -135,19 +129,13 @@ class Cloud:
     def info(self) -> Row:
         return {"api_version": self.settings.api_version, "stemcell_formats": self.settings.stemcell_formats}
 
-    def find(self, kind: str, key: str) -> str | None:
-        if not self.settings.can_find:
-            raise CloudError("Bosh::Clouds::NotImplemented", "Method is not known, got find")
-        shelf = {"vm": self.vms, "disk": self.disks, "stemcell": self.stemcells, "snapshot": self.snapshots}[kind]
-        return next((row["cid"] for row in shelf.all() if row.get("key") == key), None)
-
     # stemcells
 
-    def create_stemcell(self, image_path: str, cloud_properties: Row, env: Row | None = None, *, key: str = "") -> str:
+    def create_stemcell(self, image_path: str, cloud_properties: Row, env: Row | None = None) -> str:
         size = Path(image_path).stat().st_size
         return self.stemcells.put(
             f"stemcell-{uuid.uuid4()}",
-            {"size": size, "cloud_properties": cloud_properties, "env": env or {}, "key": key},
+            {"size": size, "cloud_properties": cloud_properties, "env": env or {}},
         )
 
     def delete_stemcell(self, cid: str) -> None:
@@ -163,8 +151,6 @@ class Cloud:
         networks: Row,
         disk_cids: list[str],
         env: Row,
-        *,
-        key: str = "",
     ) -> list[Any]:
         self.stemcells.get(stemcell_cid)
         for cid in disk_cids:
@@ -178,7 +164,7 @@ class Cloud:
             "cloud_properties": cloud_properties,
             "networks": networks,
         }
-        row |= {"base": str(base), "key": key, "metadata": {}, "process": None}
+        row |= {"base": str(base), "metadata": {}, "process": None}
         self.vms.put(cid, row)
         row["process"] = dummy_vm.start(base, self.settings.agent, self.settings.environment)
         self.vms.put(cid, row)
@@ -210,12 +196,10 @@ class Cloud:
 
     # disks
 
-    def create_disk(self, size: int, cloud_properties: Row, vm_cid: str | None = None, *, key: str = "") -> str:
+    def create_disk(self, size: int, cloud_properties: Row, vm_cid: str | None = None) -> str:
         cid = f"disk-{uuid.uuid4()}"
         (self.settings.state / "disk" / cid).mkdir(parents=True)
-        return self.disks.put(
-            cid, {"size": size, "cloud_properties": cloud_properties, "vm": None, "key": key, "metadata": {}}
-        )
+        return self.disks.put(cid, {"size": size, "cloud_properties": cloud_properties, "vm": None, "metadata": {}})
 
     def delete_disk(self, cid: str) -> None:
         if self.disks.get(cid)["vm"]:
@@ -253,9 +237,9 @@ class Cloud:
         self.vms.get(vm_cid)
         return [disk["cid"] for disk in self.disks.all() if disk["vm"] == vm_cid]
 
-    def snapshot_disk(self, cid: str, metadata: Row, *, key: str = "") -> str:
+    def snapshot_disk(self, cid: str, metadata: Row) -> str:
         self.disks.get(cid)
-        return self.snapshots.put(f"snapshot-{uuid.uuid4()}", {"disk": cid, "metadata": metadata, "key": key})
+        return self.snapshots.put(f"snapshot-{uuid.uuid4()}", {"disk": cid, "metadata": metadata})
 
     def delete_snapshot(self, cid: str) -> None:
         self.snapshots.drop(cid)

@@ -29,7 +29,7 @@ def answer(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
         if method not in Cloud.METHODS:
             raise CloudError("Bosh::Clouds::NotImplemented", f"Method is not known, got {method}")
         cloud.fail_if_asked(method)
-        result = getattr(cloud, method)(*arguments, **cloud.extra(method, request))
+        result = getattr(cloud, method)(*arguments)
     except CloudError as error:
         return {"result": None, "error": error.as_json(), "log": f"dummy CPI: {method} failed"}
     return {"result": result, "error": None, "log": f"dummy CPI: {method} done"}

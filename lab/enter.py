@@ -32,7 +32,7 @@ def become(directory: Path, command: list[str]) -> NoReturn:
         raise LabError(f"{directory}: no lab here; run `python -m lab up --dir {directory}`")
     enter(record)
     try:
-        os.execvp(command[0], command)
+        os.execvp(command[0], command)  # noqa: S606 (no shell is wanted)
     except OSError as error:
         raise LabError(f"{command[0]}: {error.strerror}") from error
 

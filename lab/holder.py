@@ -74,7 +74,7 @@ def leave_sleeper() -> int:
         null = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
             os.dup2(null, descriptor)
-        os.execvp("sleep", ["sleep", "infinity"])
+        os.execvp("sleep", ["sleep", "infinity"])  # noqa: S606 (no shell is wanted)
     return pid
 
 

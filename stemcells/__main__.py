@@ -40,7 +40,9 @@ def main(arguments: list[str]) -> int:
         print(f"stemcell: {error}", file=sys.stderr)
         return 1
     origin = "from the cache" if built.cached else "built"
-    print(f"stemcell: {built.name}/{built.version} {origin}: {built.path} ({built.size / 1e6:.1f} MB, {built.seconds:.1f} s)")
+    print(
+        f"stemcell: {built.name}/{built.version} {origin}: {built.path} ({built.size / 1e6:.1f} MB, {built.seconds:.1f} s)"
+    )
     return 0
 
 

@@ -11,7 +11,7 @@ from stemcells.recipe import HERE, Recipe
 
 AGENT = "var/vcap/bosh/bin/meristem-agent.pyz"
 UNITS = "etc/systemd/system"
-PRIVATE = {"etc/sudoers.d/bosh_sudoers": 0o440, "var/vcap/bosh/etc/monitrc": 0o600}
+PRIVATE = {"etc/sudoers.d/bosh_sudoers": 0o440}
 EPOCH = 1704067200
 """Modification time of all entries (2024-01-01 UTC): the same input gives the same bytes."""
 
@@ -48,7 +48,9 @@ def pack(found: list[Entry], present: set[str]) -> bytes:
     """
     clashes = [entry.path for entry in found if entry.path in present]
     if clashes:
-        raise ValueError(f"these files come with the packages already: {', '.join(clashes)}; the recipe's script must remove them")
+        raise ValueError(
+            f"these files come with the packages already: {', '.join(clashes)}; the recipe's script must remove them"
+        )
     known = set(present)
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:

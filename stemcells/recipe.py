@@ -38,7 +38,9 @@ class Recipe:
         """All packages with those of the named extras; RecipeError for an extra that the recipe does not know."""
         for extra in extras:
             if extra not in self.extras:
-                raise RecipeError(f"{self.path}: no extra {extra!r}; known are {', '.join(sorted(self.extras)) or 'none'}")
+                raise RecipeError(
+                    f"{self.path}: no extra {extra!r}; known are {', '.join(sorted(self.extras)) or 'none'}"
+                )
         return sorted({*self.packages, *(package for extra in extras for package in self.extras[extra])})
 
 

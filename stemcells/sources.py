@@ -22,7 +22,9 @@ def of_suite(suite: str, etc_apt: Path = Path("/etc/apt")) -> str:
         elif path.suffix == ".list":
             found += [line for line in path.read_text().splitlines() if _line_fits(line, wanted)]
     if not found:
-        raise RecipeError(f"{etc_apt}: no enabled source of Debian {suite}; the stemcell's packages come from the machine's sources")
+        raise RecipeError(
+            f"{etc_apt}: no enabled source of Debian {suite}; the stemcell's packages come from the machine's sources"
+        )
     return "\n\n".join(found) + "\n"
 
 
@@ -32,7 +34,9 @@ def _stanzas(text: str) -> list[str]:
 
 
 def _stanza_fits(stanza: str, wanted: set[str]) -> bool:
-    fields = {key.strip().lower(): value.split() for key, _, value in (line.partition(":") for line in stanza.splitlines())}
+    fields = {
+        key.strip().lower(): value.split() for key, _, value in (line.partition(":") for line in stanza.splitlines())
+    }
     if fields.get("enabled") == ["no"] or "deb" not in fields.get("types", []):
         return False
     return "main" in fields.get("components", []) and bool(fields.get("suites")) and set(fields["suites"]) <= wanted

@@ -20,7 +20,7 @@ from pathlib import Path
 from stemcells import sources
 from stemcells.recipe import Recipe, RecipeError
 
-BUILDER = 1
+BUILDER = 2
 """Raised when this file changes what a tree looks like."""
 
 
@@ -76,6 +76,8 @@ def _bootstrap(recipe: Recipe, packages: list[str], work: Path) -> None:
         "--format=tar",
         "--dpkgopt=force-unsafe-io",
         "--aptopt=Apt::Install-Recommends \"false\"",
+        # Debian's choice would be usrmerge, which brings all of perl to do what is done from the start here.
+        "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
         *options,
         f"--include={','.join(packages)}",
         # The copy in the tree of the settings above would also hold for packages installed later.

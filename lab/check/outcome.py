@@ -38,7 +38,7 @@ def read_junit(stage: str, report: Path, exit_status: int, seconds: float) -> Ou
     failures: list[str] = []
     skips: list[str] = []
     try:
-        cases = list(ElementTree.parse(report).getroot().iter("testcase"))
+        cases = list(ElementTree.parse(report).getroot().iter("testcase"))  # noqa: S314 (our own pytest wrote it)
     except (OSError, ElementTree.ParseError):
         cases = []
     for case in cases:

@@ -1,0 +1,1 @@
+"""Blobs: digests, transfer by signed URL, and stores reached by blob id."""

@@ -1,0 +1,48 @@
+"""Digest strings: ``hex`` (SHA-1) or ``algorithm:hex``, several joined with ``;``. The strongest counts."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from agent.errors import ArgumentError, DigestMismatch
+
+_STRENGTH = ("sha1", "sha256", "sha512")
+_CHUNK = 1 << 18
+
+
+def strongest(digest: str) -> tuple[str, str]:
+    """``(algorithm, hex)`` of the strongest form in ``digest``; ArgumentError if none is known."""
+    best: tuple[str, str] | None = None
+    for form in digest.split(";"):
+        algorithm, _, value = form.strip().rpartition(":")
+        algorithm = algorithm or "sha1"
+        known = algorithm in _STRENGTH and len(value) == hashlib.new(algorithm).digest_size * 2
+        if known and (best is None or _STRENGTH.index(algorithm) > _STRENGTH.index(best[0])):
+            best = (algorithm, value.lower())
+    if best is None:
+        raise ArgumentError(f"digest {digest!r:.200}: expected hex, sha1:hex, sha256:hex or sha512:hex joined with ;")
+    return best
+
+
+def hex_of(path: Path, algorithm: str) -> str:
+    """The digest of a file, read in pieces."""
+    state = hashlib.new(algorithm)
+    with open(path, "rb") as file:
+        while chunk := file.read(_CHUNK):
+            state.update(chunk)
+    return state.hexdigest()
+
+
+def of_file(path: Path, algorithm: str = "sha256") -> str:
+    """The digest string of a file: bare hex for SHA-1, ``algorithm:hex`` otherwise."""
+    value = hex_of(path, algorithm)
+    return value if algorithm == "sha1" else f"{algorithm}:{value}"
+
+
+def verify(path: Path, digest: str, what: str) -> None:
+    """Raise DigestMismatch, naming ``what``, unless the file has ``digest``."""
+    algorithm, wanted = strongest(digest)
+    found = hex_of(path, algorithm)
+    if found != wanted:
+        raise DigestMismatch(f"{what}: expected {algorithm} digest {wanted}, the content has {found}")

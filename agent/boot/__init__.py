@@ -1,0 +1,1 @@
+"""``boot``: from a bare stemcell to a VM with a name, accounts, folders and network."""

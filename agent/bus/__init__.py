@@ -1,0 +1,1 @@
+"""The message bus: requests, replies, heartbeats, alerts."""

@@ -1,0 +1,1 @@
+"""Persistent, ephemeral and dynamic disks."""

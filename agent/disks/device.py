@@ -1,0 +1,82 @@
+"""From the cloud's hint to a device node."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agent.errors import AgentError
+from agent.shapes import object_or_empty, string_or_empty
+
+_BY_ID = Path("/dev/disk/by-id")
+_SYS_BLOCK = Path("/sys/block")
+_ID_LENGTH = 20  # virtio serial numbers hold this many characters
+
+
+@dataclass(frozen=True)
+class Hint:
+    """What is known of a disk's place. ``partition`` False: the device itself carries the file system."""
+
+    path: str = ""
+    volume_id: str = ""
+    partition: bool = True
+
+
+def parse(hint: Any) -> Hint:
+    """A hint as the cloud gives it: a path (or volume id), or an object with path, volume_id or id."""
+    if isinstance(hint, str):
+        return Hint(path=hint, volume_id="" if hint.startswith("/") else hint)
+    fields = object_or_empty(hint)
+    return Hint(
+        path=string_or_empty(fields.get("path")),
+        volume_id=string_or_empty(fields.get("volume_id")) or string_or_empty(fields.get("id")),
+        partition=fields.get("partition") is not False,
+    )
+
+
+def find(hint: Hint, timeout: float = 30.0) -> Path:
+    """The device node, waited for: a disk may appear a moment after the cloud says it is attached."""
+    deadline = time.monotonic() + timeout
+    while True:
+        for candidate in _candidates(hint):
+            if is_block(candidate):
+                return candidate
+        if time.monotonic() > deadline:
+            place = hint.path or hint.volume_id
+            raise AgentError(f"no block device {place!r} appeared within {timeout:.0f} s after the disk was attached")
+        time.sleep(0.2)
+
+
+def is_block(path: Path) -> bool:
+    """True if ``path`` is a block device."""
+    try:
+        return stat.S_ISBLK(path.stat().st_mode)
+    except OSError:
+        return False
+
+
+def number(path: Path) -> tuple[int, int]:
+    """Major and minor number of a device node."""
+    device = path.stat().st_rdev
+    return os.major(device), os.minor(device)
+
+
+def _candidates(hint: Hint) -> list[Path]:
+    found: list[Path] = []
+    if hint.volume_id:
+        short = hint.volume_id[:_ID_LENGTH]
+        if _BY_ID.is_dir():
+            found += sorted(path for path in _BY_ID.iterdir() if path.name.endswith((short, hint.volume_id)))
+        for serial in _SYS_BLOCK.glob("*/serial"):
+            if serial.read_text().strip() in (short, hint.volume_id):
+                found.append(Path("/dev") / serial.parent.name)
+    if hint.path.startswith("/dev/"):
+        found.append(Path(hint.path))
+        if hint.path.startswith("/dev/sd"):
+            letter = hint.path[len("/dev/sd") :]
+            found += [Path(f"/dev/vd{letter}"), Path(f"/dev/xvd{letter}")]
+    return found

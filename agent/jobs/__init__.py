@@ -1,0 +1,1 @@
+"""Release jobs on the VM: the apply spec, bundles, scripts, drain, compilation."""

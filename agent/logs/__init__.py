@@ -1,0 +1,1 @@
+"""Logs of jobs, agent and system."""

@@ -1,0 +1,1 @@
+"""What differs between a VM and a trial without root: accounts, network, power."""

@@ -1,0 +1,135 @@
+"""Network of a VM, with ``ip``: addresses by MAC, routes, the resolver."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from agent import durable
+from agent.errors import AgentError, SettingsError
+from agent.process.command import available, command
+from agent.settings.model import Settings, is_dhcp
+from agent.shapes import Json, array_or_empty, object_or_empty, string_or_empty
+
+log = logging.getLogger(__name__)
+
+_SYS_NET = Path("/sys/class/net")
+
+
+def configure(settings: Settings) -> None:
+    """Bring all networks of the settings up. Repeatable; SettingsError names the network that cannot be."""
+    command(["ip", "link", "set", "lo", "up"], check=False)
+    real = {name: net for name, net in settings.networks.items() if net.get("type") != "vip"}
+    for name, net in real.items():
+        if net.get("preconfigured"):
+            continue
+        device = interface_of(name, net, alone=len(real) == 1)
+        if is_dhcp(net):
+            _lease(device)
+        else:
+            _static(name, device, net)
+
+
+def interface_of(name: str, net: Json, *, alone: bool) -> str:
+    """The interface with the network's MAC; eth0 or the only one where no MAC is given."""
+    present = {
+        entry.name: (entry / "address").read_text().strip().lower()
+        for entry in sorted(_SYS_NET.iterdir())
+        if entry.name != "lo" and (entry / "address").exists()
+    }
+    mac = string_or_empty(net.get("mac")).lower()
+    for device, address in present.items():
+        if mac and address == mac:
+            return device
+    if not mac or alone:
+        if "eth0" in present and alone:
+            return "eth0"
+        ethernet = [device for device in present if (_SYS_NET / device / "device").exists()] or list(present)
+        if alone and len(ethernet) == 1:
+            return ethernet[0]
+    raise SettingsError(
+        f"settings: networks.{name}: no interface has MAC {mac or '(none given)'}; present: "
+        + (", ".join(f"{device} {address}" for device, address in present.items()) or "none")
+    )
+
+
+def prefix_of(name: str, net: Json) -> int:
+    """The prefix length from ``prefix`` or ``netmask``."""
+    if net.get("prefix"):
+        return int(str(net["prefix"]))
+    try:
+        return ipaddress.ip_network(f"{'::' if ':' in str(net['ip']) else '0.0.0.0'}/{net['netmask']}").prefixlen
+    except ValueError:
+        raise SettingsError(f"settings: networks.{name}.netmask: {net.get('netmask')!r} is not a netmask") from None
+
+
+def _static(name: str, device: str, net: Json) -> None:
+    address = f"{net['ip']}/{prefix_of(name, net)}"
+    command(["ip", "link", "set", "dev", device, "up"])
+    addresses, version = _addresses(device), ipaddress.ip_address(str(net["ip"])).version
+    held = {f"{entry['local']}/{entry['prefixlen']}" for entry in addresses}
+    for entry in addresses:
+        other = f"{entry['local']}/{entry['prefixlen']}"
+        local = entry.get("scope") == "link"
+        if other != address and not local and ipaddress.ip_address(entry["local"]).version == version:
+            command(["ip", "addr", "del", other, "dev", device], check=False)
+    if address not in held:
+        command(["ip", "addr", "add", address, "dev", device, *(["brd", "+"] if version == 4 else [])])
+    if net.get("gateway") and ("gateway" in array_or_empty(net.get("default")) or not net.get("default")):
+        command(["ip", f"-{version}", "route", "replace", "default", "via", str(net["gateway"]), "dev", device])
+    for route in map(object_or_empty, array_or_empty(net.get("routes"))):
+        target = ipaddress.ip_network(f"{route['Destination']}/{route['Netmask']}", strict=False)
+        via = str(route.get("Gateway") or net.get("gateway"))
+        command(["ip", "route", "replace", str(target), "via", via, "dev", device])
+    if available("arping") and version == 4:
+        command(["arping", "-U", "-c", "1", "-w", "1", "-I", device, str(net["ip"])], check=False)
+
+
+def _lease(device: str) -> None:
+    command(["ip", "link", "set", "dev", device, "up"])
+    if any(entry.get("scope") == "global" for entry in _addresses(device)):
+        return
+    for client in (["dhclient", "-1", device], ["udhcpc", "-n", "-i", device], ["dhcpcd", "-w", device]):
+        if available(client[0]):
+            command(client, timeout=120)
+            return
+    raise AgentError(f"{device} needs DHCP, but none of dhclient, udhcpc and dhcpcd is installed in this stemcell")
+
+
+def _addresses(device: str) -> list[Json]:
+    found: Any = json.loads(command(["ip", "-j", "addr", "show", "dev", device]).stdout or "[]")
+    return [object_or_empty(item) for entry in array_or_empty(found) for item in array_or_empty(entry.get("addr_info"))]
+
+
+def present_address(net: Json) -> Json:
+    """What a dynamic network was given: ip, netmask, gateway; {} if its interface has no address."""
+    try:
+        device = interface_of("dynamic", net, alone=True)
+    except SettingsError:
+        return {}
+    for entry in _addresses(device):
+        if entry.get("scope") == "global" and entry.get("family") == "inet":
+            mask = ipaddress.ip_network(f"0.0.0.0/{entry['prefixlen']}").netmask
+            routes: Any = json.loads(command(["ip", "-j", "route", "show", "default", "dev", device]).stdout or "[]")
+            gateway = next((str(route["gateway"]) for route in routes if route.get("gateway")), "")
+            return {"ip": entry["local"], "netmask": str(mask), "gateway": gateway}
+    return {}
+
+
+def write_resolver(path: Path, servers: list[str]) -> None:
+    """resolv.conf with ``servers``; left alone when there are none."""
+    if not servers:
+        return
+    text = "".join(f"nameserver {server}\n" for server in servers)
+    if durable.same_content(path, text.encode()) and not path.is_symlink():
+        return
+    if path.is_symlink():
+        path.unlink()
+    try:
+        durable.write_text(path, text)
+    except OSError:
+        # A file that the container's host mounted there cannot be replaced, only rewritten.
+        path.write_text(text)

@@ -1,0 +1,1 @@
+"""Where a VM's settings come from, and what they say (agent protocol, section 5)."""

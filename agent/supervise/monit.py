@@ -1,0 +1,132 @@
+"""Supervision by Debian's monit: orders through its command line, state through its HTTP status."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable
+
+from agent import durable
+from agent.errors import AgentError
+from agent.layout import Layout
+from agent.process.command import command
+from agent.supervise import monit_config
+from agent.supervise.monit_file import CheckedProcess, processes
+from agent.supervise.monit_status import GROUP, MonitService, MonitStatus
+from agent.supervise.port import Service, Unreachable
+
+log = logging.getLogger(__name__)
+
+_GLANCE = 0.1
+_ORDER_TIMEOUT = 20.0
+_HTTP_PORT = re.compile(r"^set httpd port (\d+)", re.MULTILINE)
+
+
+class Monit:
+    """The monit daemon runs in its own unit with the configuration at ``layout.monit_rc``."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+
+    def configure(self, files: dict[str, str]) -> None:
+        folder = self._layout.monit_jobs
+        folder.mkdir(parents=True, exist_ok=True)
+        wanted = {f"{label}.monitrc": text.encode() for label, text in files.items()}
+        changed = False
+        for path in folder.glob("*.monitrc"):
+            if path.name not in wanted:
+                path.unlink()
+                changed = True
+        for name, data in wanted.items():
+            if not durable.same_content(folder / name, data):
+                durable.write_bytes(folder / name, data, mode=0o600)
+                changed = True
+        expected = {process.name for text in files.values() for process in processes(text)}
+        if changed or {service.name for service in self._ask_patiently()} != expected:
+            self._reload(expected)
+
+    def start(self) -> None:
+        if self._ask_patiently():
+            self._order("start")
+
+    def stop(self, timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        if not self._ask_patiently():
+            return
+        self._order("stop")
+        while True:
+            unsettled = [service.name for service in self._ask_patiently() if service.monitored or service.pending]
+            if not unsettled:
+                alive = self._alive()
+                if not alive:
+                    return
+                # After a stop that timed out monit says "not monitored" though the process lives: order it again.
+                for process in alive:
+                    self._monit("stop", process.name)
+                unsettled = [f"{process.name} (pid {process.pid})" for process in alive]
+            if time.monotonic() > deadline:
+                raise AgentError(
+                    f"monit did not stop {', '.join(unsettled)} within {timeout:.0f} s; look at {self._layout.sys_log} "
+                    "and at the stop program of the job"
+                )
+            time.sleep(_GLANCE)
+
+    def unmonitor(self) -> None:
+        if self._ask_patiently():
+            self._order("unmonitor")
+            self._until(lambda found: not any(service.monitored for service in found), "to leave the services alone")
+
+    def services(self) -> list[Service]:
+        return [service.as_service() for service in self._ask()]
+
+    def _ask(self) -> list[MonitService]:
+        try:
+            user, password = monit_config.credentials(self._layout)
+            found = _HTTP_PORT.search(self._layout.monit_rc.read_text())
+        except (AgentError, OSError) as error:
+            raise Unreachable(str(error)) from None
+        return MonitStatus(int(found[1]) if found else monit_config.PORT, user, password).services()
+
+    def _ask_patiently(self) -> list[MonitService]:
+        return self._until(lambda _found: True, "to answer")
+
+    def _until(self, settled: Callable[[list[MonitService]], bool], what: str) -> list[MonitService]:
+        deadline = time.monotonic() + _ORDER_TIMEOUT
+        problem = ""
+        while time.monotonic() < deadline:
+            try:
+                found = self._ask()
+                if settled(found):
+                    return found
+                problem = ", ".join(f"{service.name} is {service.state}" for service in found)
+            except Unreachable as error:
+                problem = str(error)
+            time.sleep(_GLANCE)
+        raise AgentError(f"waited {_ORDER_TIMEOUT:.0f} s for monit {what}: {problem}")
+
+    def _reload(self, expected: set[str]) -> None:
+        tested = command(["monit", "-c", self._layout.monit_rc, "-t"], check=False)
+        if tested.returncode != 0:
+            raise AgentError(f"a job's monit file is not valid: {(tested.stdout + tested.stderr).strip()[-600:]}")
+        self._monit("reload")
+        self._until(lambda found: {service.name for service in found} == expected, "to load the jobs' files")
+
+    def _order(self, verb: str) -> None:
+        # Right after a reload monit refuses orders for services that it does not know yet.
+        deadline = time.monotonic() + _ORDER_TIMEOUT
+        while True:
+            done, said = self._monit("-g", GROUP, verb, "all")
+            if done:
+                return
+            if time.monotonic() > deadline:
+                raise AgentError(f"monit {verb} failed: {said}")
+            time.sleep(_GLANCE)
+
+    def _monit(self, *words: str) -> tuple[bool, str]:
+        done = command(["monit", "-c", self._layout.monit_rc, *words], check=False, timeout=60)
+        return done.returncode == 0, (done.stdout + done.stderr).strip()[-400:]
+
+    def _alive(self) -> list[CheckedProcess]:
+        texts = [path.read_text() for path in sorted(self._layout.monit_jobs.glob("*.monitrc"))]
+        return [process for text in texts for process in processes(text) if process.pid is not None]

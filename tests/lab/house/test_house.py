@@ -89,7 +89,10 @@ def test_two_labs_live_side_by_side(top: Path) -> None:
 
 def test_what_a_dead_lab_left_is_removed(top: Path) -> None:
     house = lab.up(top / "a")
-    runaway = subprocess.Popen(house.command(["sh", "-c", "setsid sleep 1000 & sleep 1000"]))
+    command = house.command(["sh", "-c", "setsid sleep 1000 & echo inside; sleep 1000"])
+    runaway = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert runaway.stdout is not None
+    assert runaway.stdout.readline() == "inside\n"
     disk = house.directory / "disk"
     disk.write_bytes(b"\0" * (1 << 20))
     loop = house.exec(["losetup", "-f", "--show", str(disk)]).stdout.strip()
@@ -98,7 +101,8 @@ def test_what_a_dead_lab_left_is_removed(top: Path) -> None:
         os.kill(pid, signal.SIGKILL)
     assert leftovers(house.record) != []
     house.down()
-    assert runaway.wait(5) == -signal.SIGKILL
+    assert runaway.communicate(timeout=5) == ("", None)
+    assert runaway.returncode == -signal.SIGKILL
     assert leftovers(house.record) == []
     assert loop not in subprocess.run(["losetup", "-a"], capture_output=True, text=True, check=True).stdout
 

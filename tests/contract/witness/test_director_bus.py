@@ -71,12 +71,13 @@ async def test_admitted_rotated_expelled(bench: Bench, agents: NatsAgents) -> No
 
 async def test_the_monitor_hears_heartbeats(bench: Bench, agents: NatsAgents) -> None:
     agent_id, cid = await boot(bench, agents)
-    for _ in range(50):
+    # the stock agent drops its first heartbeat when it is not connected yet; the next comes after 30 s
+    for _ in range(330):
         if heard := agents.heartbeat(agent_id):
             break
         await asyncio.sleep(0.1)
     else:
-        pytest.fail("no heartbeat within 5 s of the agent's start")
+        pytest.fail("no heartbeat within 33 s of the agent's start")
     assert (heard["deployment"], heard["job"], heard["index"]) == ("", None, None)
     assert isinstance(heard["vitals"]["cpu"]["user"], str)
     bench.cloud.call("delete_vm", cid)

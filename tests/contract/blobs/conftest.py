@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from director.adapters.blobs import ca
+from director.adapters.blobs.folder import FolderBlobs
+from director.adapters.blobs.listener import BlobListener, ListenAt
+from director.adapters.blobs.signed import Signer, secret_file
+
+
+@pytest.fixture(scope="session")
+def blob_files(tmp_path_factory: pytest.TempPathFactory) -> ca.ListenerFiles:
+    return ca.create(tmp_path_factory.mktemp("ca"), ["127.0.0.1"])
+
+
+@pytest.fixture
+def signer(tmp_path: Path) -> Signer:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    return Signer(secret_file(tmp_path / "secret"), f"https://127.0.0.1:{port}")
+
+
+@pytest.fixture
+def blobs(tmp_path: Path, signer: Signer, blob_files: ca.ListenerFiles) -> FolderBlobs:
+    return FolderBlobs(tmp_path / "blobs", signer, ca=blob_files.ca.read_text())
+
+
+@pytest.fixture
+async def listener(blobs: FolderBlobs, signer: Signer, blob_files: ca.ListenerFiles) -> AsyncIterator[BlobListener]:
+    port = int(signer.base_url.rpartition(":")[2])
+    listener = BlobListener(blobs, signer, ListenAt("127.0.0.1", port, blob_files.certificate, blob_files.key))
+    await listener.start()
+    yield listener
+    await listener.stop()
+
+
+@pytest.fixture
+async def web(listener: BlobListener, blobs: FolderBlobs) -> AsyncIterator[httpx2.AsyncClient]:
+    """Trusts what an agent would: the CA of the agents' settings."""
+    trusted = blobs.agent_settings()[0]["options"]["tls"]["cert"]["ca"]
+    async with httpx2.AsyncClient(verify=ssl.create_default_context(cadata=trusted), trust_env=False) as client:
+        yield client

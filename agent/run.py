@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import json
 import logging
 import os
@@ -137,7 +138,7 @@ class Agent:
         start = [sys.argv[0]] if zipfile.is_zipfile(sys.argv[0]) else ["-m", "agent"]
         sys.stdout.flush()
         sys.stderr.flush()
-        os.execv(sys.executable, [sys.executable, *start, *words])
+        os.execv(sys.executable, [sys.executable, *start, *words])  # noqa: S606 (its own program)
 
 
 def run(vm: Vm, mail_port: int | None) -> None:
@@ -147,10 +148,8 @@ def run(vm: Vm, mail_port: int | None) -> None:
     vm.disks.remount()
     if vm.layout.monit_rc.parent.exists() and mail_port is not None:
         monit_config.write(vm.layout)
-    try:
+    with contextlib.suppress(asyncio.CancelledError):
         asyncio.run(_main(vm, mail_port))
-    except asyncio.CancelledError:
-        pass
     # The worker may be in the middle of a long task; the journal lets the next process take it up.
     logging.shutdown()
     os._exit(0)

@@ -65,7 +65,7 @@ class Connection:
             except (nats.errors.Error, OSError, asyncio.TimeoutError) as error:
                 log.warning("no connection to the bus (%s); next try in about %.1f s", error or type(error), pause)
             # Spread: a server that comes back must not meet all its agents at once.
-            await asyncio.sleep(pause * random.uniform(0.75, 1.25))
+            await asyncio.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311 (no secret)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def _session(self) -> None:

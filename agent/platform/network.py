@@ -61,7 +61,10 @@ def prefix_of(name: str, net: Json) -> int:
     if net.get("prefix"):
         return int(str(net["prefix"]))
     try:
-        return ipaddress.ip_network(f"{'::' if ':' in str(net['ip']) else '0.0.0.0'}/{net['netmask']}").prefixlen
+        bits = bin(int(ipaddress.ip_address(str(net["netmask"]))))[2:]
+        if "01" in bits:
+            raise ValueError
+        return bits.count("1")
     except ValueError:
         raise SettingsError(f"settings: networks.{name}.netmask: {net.get('netmask')!r} is not a netmask") from None
 
@@ -112,7 +115,7 @@ def present_address(net: Json) -> Json:
         return {}
     for entry in _addresses(device):
         if entry.get("scope") == "global" and entry.get("family") == "inet":
-            mask = ipaddress.ip_network(f"0.0.0.0/{entry['prefixlen']}").netmask
+            mask = ipaddress.ip_network((0, int(entry["prefixlen"]))).netmask
             routes: Any = json.loads(command(["ip", "-j", "route", "show", "default", "dev", device]).stdout or "[]")
             gateway = next((str(route["gateway"]) for route in routes if route.get("gateway")), "")
             return {"ip": entry["local"], "netmask": str(mask), "gateway": gateway}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from agent.errors import AgentError, CommandFailed
@@ -13,7 +13,7 @@ from agent.errors import AgentError, CommandFailed
 SEARCH_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-@lru_cache(maxsize=None)
+@cache
 def _leash() -> tuple[str, ...]:
     # A command that outlived a killed agent would race with the same command of its successor.
     setpriv = shutil.which("setpriv", path=SEARCH_PATH)
@@ -35,8 +35,7 @@ def command(
             [*_leash(), *words],
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
             errors="replace",
             timeout=timeout,

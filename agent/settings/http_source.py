@@ -12,7 +12,7 @@ from agent.settings.source import decode
 from agent.shapes import Json
 
 _ATTEMPTS = 10
-_TOKEN_LIFE = "300"
+_SESSION_SECONDS = "300"
 
 
 class HttpSource:
@@ -39,7 +39,7 @@ class HttpSource:
             try:
                 headers = dict(self._headers)
                 if self._token_path:
-                    life = {"X-aws-ec2-metadata-token-ttl-seconds": _TOKEN_LIFE}
+                    life = {"X-aws-ec2-metadata-token-ttl-seconds": _SESSION_SECONDS}
                     headers["X-aws-ec2-metadata-token"] = self._ask("PUT", self._token_path, life).decode()
                 return decode(self._ask("GET", self._path, headers), self.place)
             except OSError as error:

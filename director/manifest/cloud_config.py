@@ -17,12 +17,10 @@ T = TypeVar("T", bound="Az | VmType | DiskType")
 
 
 def load_cloud_config(texts: Sequence[tuple[str, str]], *, rules: NetworkRules | None = None) -> CloudConfig:
-    """Named texts (name, YAML) as one config. Raises one `BadRequest` that lists every fault; no texts give an empty config."""
+    """Texts (document name for errors, YAML) as one config. Raises one `BadRequest` that lists every fault; no texts give an empty config."""
     faults = Faults()
     documents = [
-        found
-        for name, text in texts
-        if (found := open_document(text, f"cloud config '{name}'", faults, what="Cloud config", code=440011))
+        found for name, text in texts if (found := open_document(text, name, faults, what="Cloud config", code=440011))
     ]
     joined = {section: [item for one in documents for item in one.items(section)] for section in _SECTIONS}
     azs = _by_name(joined["azs"], _az, "az", 190017, faults)

@@ -14,6 +14,7 @@ from director.manifest.reader import MISSING, Node, did_you_mean, unique
 from director.manifest.update_block import read_update
 from director.model.cloud_config import CloudConfig
 from director.model.deployment import Document, InstanceGroup, ReleaseWanted, StemcellWanted, UpdatePolicy
+from director.model.errors import Faults
 
 UNKNOWN_VM_TYPE = 140004
 UNKNOWN_STEMCELL = 140005
@@ -65,7 +66,7 @@ def _group(node: Node, context: GroupContext) -> InstanceGroup | None:
     disk, named_disks = read_disks(node, label, context.cloud)
     azs = read_azs(node, label, context.cloud)
     networks = read_networks(node, label, instances, azs, context.cloud)
-    update = read_update(node.section("update"), context.update, **context.overrides)
+    update = read_update(node.section("update"), context.update, context.overrides, Faults())
     lifecycle = _choice(node, label, "lifecycle", _LIFECYCLES, "service", BAD_LIFECYCLE)
     state = _choice(node, label, "state", _STATES, "started", BAD_STATE)
     migrated = _migrated_from(node, label, azs)

@@ -64,7 +64,7 @@ def load_deployment(
     _refuse_old_sections(node)
     title = node.text("name") or ""
     releases, stemcells = read_releases(node), read_stemcells(node)
-    update = read_update(node.section("update", required=True), **(overrides or {}))
+    update = read_update(node.section("update", required=True), None, overrides or {}, faults)
     features = read_features(node)
     context = GroupContext(
         cloud=cloud,

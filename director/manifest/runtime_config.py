@@ -32,18 +32,17 @@ class RuntimeConfig(Struct, frozen=True):
 
 
 def load_runtime_configs(texts: Sequence[tuple[str, str]]) -> tuple[RuntimeConfig, ...]:
-    """Named texts (name, YAML). Raises one `BadRequest` that lists every fault of all of them."""
+    """Texts (document name for errors, YAML). Raises one `BadRequest` that lists every fault of all of them."""
     faults = Faults()
     documents: list[tuple[str, Node]] = []
     for name, text in texts:
-        label = f"runtime config '{name}'"
-        node = open_document(text, label, faults, what="Runtime config", code=440011)
+        node = open_document(text, name, faults, what="Runtime config", code=440011)
         if node:
             documents.append((name, node))
     releases = {name: _releases(node) for name, node in documents}
     listed = {one.name: one for found in releases.values() for one, _ in found}
     unique(
-        [(f"{one.name}", node) for found in releases.values() for one, node in found if listed[one.name] != one],
+        [(one.name, node) for found in releases.values() for one, node in found if listed[one.name] != one],
         "Runtime configs specify release '{name}' with different versions",
         code=AMBIGUOUS_RELEASE,
     )
@@ -62,6 +61,11 @@ def load_runtime_configs(texts: Sequence[tuple[str, str]]) -> tuple[RuntimeConfi
     )
     faults.settle()
     return out
+
+
+def load_runtime_config(text: str, *, name: str = "runtime config") -> RuntimeConfig:
+    """One alone: its addons may use its own releases only."""
+    return load_runtime_configs([(name, text)])[0]
 
 
 def _releases(node: Node) -> list[tuple[ReleaseWanted, Node]]:

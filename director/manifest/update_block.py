@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from msgspec import structs
 
 from director.manifest.reader import INVALID_VALUE, MISSING, Node, shown
 from director.model.deployment import UpdatePolicy
+from director.model.errors import BadRequest, Faults, Place
 
 BAD_WATCH_TIME = 180001
 
+_COUNTS = ("canaries", "max_in_flight")
 _REQUIRED = ("canaries", "max_in_flight", "canary_watch_time", "update_watch_time")
 _STRATEGIES = {
     "vm_strategy": ("delete-create", "create-swap-delete"),
@@ -20,14 +23,26 @@ _COUNT = re.compile(r"\d+%?")
 _WATCH = re.compile(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?")
 
 
-def read_update(node: Node | None, above: UpdatePolicy | None = None, **overrides: int | str) -> UpdatePolicy:
-    """``above`` is the manifest's policy for a group, None for the manifest itself, where four keys are required."""
+def read_update(
+    node: Node | None, above: UpdatePolicy | None, overrides: Mapping[str, int | str], faults: Faults
+) -> UpdatePolicy:
+    """``above`` is the manifest's policy for a group, None for the manifest itself, where four keys are required.
+
+    ``overrides`` (canaries, max_in_flight of the request) come over both.
+    """
     policy = above or UpdatePolicy()
     if node is not None:
         if above is None:
             _require(node)
         policy = structs.replace(policy, **_given(node))
-    return structs.replace(policy, **overrides) if overrides else policy
+    wanted = {key: value for key in _COUNTS if (value := overrides.get(key)) is not None}
+    for key, value in wanted.items():
+        if not _COUNT.fullmatch(str(value)):
+            message = f"Parameter '{key}' ({value}) is neither a count nor a percentage"
+            remedy = "Give a whole number or a percentage such as 20%."
+            faults.add(BadRequest(message, code=INVALID_VALUE, place=Place("request", 0, key), remedy=remedy))
+    counts = {key: _number(str(value)) for key, value in wanted.items() if _COUNT.fullmatch(str(value))}
+    return structs.replace(policy, **counts) if counts else policy
 
 
 def _require(node: Node) -> None:
@@ -39,7 +54,7 @@ def _require(node: Node) -> None:
 
 def _given(node: Node) -> dict[str, object]:
     out: dict[str, object] = {}
-    for key in ("canaries", "max_in_flight"):
+    for key in _COUNTS:
         if (count := _count(node, key)) is not None:
             out[key] = count
     for key in ("canary_watch_time", "update_watch_time"):
@@ -66,6 +81,10 @@ def _count(node: Node, key: str) -> int | str | None:
         message = f"'{key}' value ({shown(node.value[key])}) is neither a count nor a percentage"
         node.fault(message, "Write a whole number or a percentage such as 20%.", code=INVALID_VALUE, at=key)
         return None
+    return _number(text)
+
+
+def _number(text: str) -> int | str:
     return text if text.endswith("%") else int(text)
 
 

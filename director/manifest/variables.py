@@ -1,58 +1,18 @@
-"""``((placeholders))`` in documents, and the ``variables`` section (reference §4)."""
+"""The ``variables`` section of a manifest or runtime config; ``used_variables`` of a document."""
 
 from __future__ import annotations
 
-import re
-from typing import Any, cast
-
-from msgspec import Struct
-
 from director.manifest.reader import INVALID_VALUE, Node, did_you_mean, unique
 from director.model.deployment import VariableWanted
-from director.model.errors import BadRequest
+from director.model.placeholders import BAD_NAME, absolute_name, name_fault, used_variables
 
-BAD_NAME = 540004
+__all__ = ["absolute_name", "read_variables", "refuse_doubles", "used_variables", "variable_nodes"]
+
 BAD_FORMAT = 560000
 TWICE = 190022
 
-PLACEHOLDER = re.compile(r"\(\(\s*(!?[^()]*?)\s*\)\)")
-_NAME = re.compile(r"[a-zA-Z0-9_\-/]+")
 _UPDATE_MODES = ("no-overwrite", "overwrite", "converge")
 _STRATEGIES = ("on-deploy", "on-stemcell-change")
-
-
-class Placeholder(Struct, frozen=True):
-    """``((name.key.sub))``: the variable and the keys below its value; dots divide only after the last slash."""
-
-    name: str
-    keys: tuple[str, ...] = ()
-
-
-def parse_placeholder(inner: str) -> Placeholder:
-    """The text between the brackets. Raises `BadRequest` (540004)."""
-    text = inner.strip().removeprefix("!")
-    head, slash, tail = text.rpartition("/")
-    last, *keys = tail.split(".")
-    name = head + slash + last
-    reason = _fault_of(name)
-    if not reason and not all(keys):
-        reason = "a key after a dot is empty"
-    if reason:
-        remedy = "Use letters, digits, '_', '-' and '/' in names, and dots before keys."
-        raise BadRequest(f"Variable name '{text}' is not valid: {reason}", code=BAD_NAME, remedy=remedy)
-    return Placeholder(name, tuple(keys))
-
-
-def used_variables(value: Any) -> set[str]:
-    """Names of all variables that a document refers to, as written. Raises `BadRequest` (540004) for a bad name."""
-    found: set[str] = set()
-    _collect(value, found)
-    return found
-
-
-def absolute_name(name: str, director: str, deployment: str) -> str:
-    """``/<director>/<deployment>/<name>`` for relative names."""
-    return name if name.startswith("/") else f"/{director}/{deployment}/{name}"
 
 
 def read_variables(node: Node, *, converge: bool = False) -> tuple[VariableWanted, ...]:
@@ -82,7 +42,7 @@ def _wanted(node: Node, converge: bool) -> VariableWanted | None:
     consumes = node.hash("consumes", code=BAD_FORMAT)
     if name is None or kind is None:
         return None
-    reason = _fault_of(name)
+    reason = name_fault(name)
     if reason:
         remedy = "Use letters, digits, '_', '-' and '/'."
         node.fault(f"Variable name '{name}' is not valid: {reason}", remedy, code=BAD_NAME, at="name")
@@ -98,28 +58,3 @@ def _choice(node: Node, key: str, allowed: tuple[str, ...], default: str) -> str
         message = f"Invalid {key} '{given}', valid values are: {', '.join(allowed)}"
         node.fault(message, did_you_mean(given, allowed), code=INVALID_VALUE, at=key)
     return given
-
-
-def _fault_of(name: str) -> str:
-    if not name:
-        return "it is empty"
-    if not _NAME.fullmatch(name):
-        return "it holds a character that is not allowed"
-    if name.endswith("/"):
-        return "it ends with '/'"
-    if "//" in name:
-        return "it holds '//'"
-    return ""
-
-
-def _collect(value: Any, found: set[str]) -> None:
-    if isinstance(value, str):
-        if "((" in value:
-            found.update(parse_placeholder(inner).name for inner in PLACEHOLDER.findall(value))
-    elif isinstance(value, dict):
-        for key, item in cast("dict[str, Any]", value).items():
-            _collect(key, found)
-            _collect(item, found)
-    elif isinstance(value, list | tuple):
-        for item in cast("list[Any]", value):
-            _collect(item, found)

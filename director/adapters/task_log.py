@@ -1,0 +1,87 @@
+"""`TaskLog` over the store, with a short write-behind so that a line costs nothing where it is told."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any
+
+import msgspec
+
+from director.model.events import Progress
+from director.ports.clock import Clock
+from director.ports.store import Store
+
+DELAY = 0.05
+
+
+class StoreTaskLog:
+    """Lines wait up to ``delay`` seconds, then go out together, in order. Use it on one event loop."""
+
+    def __init__(self, store: Store, task_id: int, clock: Clock, *, delay: float = DELAY) -> None:
+        self._store = store
+        self._task_id = task_id
+        self._clock = clock
+        self._delay = delay
+        self._waiting: list[tuple[str, str]] = []
+        self._writing = asyncio.Lock()
+        self._writer: asyncio.Task[None] | None = None
+
+    @property
+    def task_id(self) -> int:
+        return self._task_id
+
+    def progress(self, entry: Progress) -> None:
+        line = msgspec.to_builtins(entry)
+        if not entry.data:
+            del line["data"]
+        self._event(line)
+
+    def warning(self, message: str, *, deprecation: bool = False) -> None:
+        self._event({"time": self._time(), "type": "deprecation" if deprecation else "warning", "message": message})
+
+    def failure(self, code: int, message: str) -> None:
+        self._event({"time": self._time(), "error": {"code": code, "message": message}})
+
+    def debug(self, line: str) -> None:
+        self._stamped("debug", line)
+
+    def cpi(self, line: str) -> None:
+        self._stamped("cpi", line)
+
+    def result(self, value: Any) -> None:
+        self._add("result", msgspec.json.encode(value).decode() + "\n")
+
+    async def flush(self) -> None:
+        """Returns when all told so far is durable; raises what the store raises, and then keeps the lines."""
+        async with self._writing:
+            while self._waiting:
+                lines, self._waiting = self._waiting, []
+                written = 0
+                try:
+                    for kind, group in groupby(lines, lambda line: line[0]):
+                        texts = [text for _, text in group]
+                        await self._store.append_output(self._task_id, kind, "".join(texts))
+                        written += len(texts)
+                finally:
+                    self._waiting = lines[written:] + self._waiting
+
+    def _time(self) -> int:
+        return int(self._clock.now())
+
+    def _event(self, line: dict[str, Any]) -> None:
+        self._add("event", msgspec.json.encode(line).decode() + "\n")
+
+    def _stamped(self, kind: str, line: str) -> None:
+        stamp = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        self._add(kind, f"{stamp} {line.rstrip()}\n")
+
+    def _add(self, kind: str, text: str) -> None:
+        self._waiting.append((kind, text))
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.get_running_loop().create_task(self._write_soon())
+
+    async def _write_soon(self) -> None:
+        await asyncio.sleep(self._delay)
+        await self.flush()

@@ -1,0 +1,114 @@
+"""One step: intent, effect, result, each its own commit."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from director.engine import probe as points
+from director.engine.journal import DONE, Journal, call_key, describe
+from director.engine.lease import Hold
+from director.engine.ports import Ports
+from director.engine.probe import Probe
+from director.model.errors import AgentTimeout, CloudError, CloudUnsettled, DirectorError, LeaseLost
+from director.model.plan import Step
+from director.model.rows import JournalEntry
+from director.ports.task_log import TaskLog
+from director.steps.step import Adopt, Io, Recovery, Repeat, StepRun
+
+Loader = Callable[[Step], StepRun[Any]]
+
+TRIES = 3
+WAITS = (2.0, 5.0, 15.0)
+
+
+@dataclass
+class Hands:
+    """What every step of a run works with."""
+
+    ports: Ports
+    journal: Journal
+    log: TaskLog
+    hold: Hold
+    fence: int
+    probe: Probe
+    load: Loader
+
+    def io(self, step: Step, tell: Callable[[str], None]) -> Io:
+        return self.ports.io(self.log, fence=self.fence, call_key=call_key(self.journal.task_id, step), tell=tell)
+
+
+async def carry_out(hands: Hands, step: Step, tell: Callable[[str], None]) -> None:
+    """Do a step that is not done. Its failure is in the journal when this raises (unless the lease is lost)."""
+    entry: JournalEntry | None = None
+    try:
+        run = hands.load(step)
+        if run.status:
+            tell(run.status)
+        io = hands.io(step, tell)
+        for attempt in range(1, TRIES + 1):
+            await hands.probe(points.BEFORE_INTENT, step)
+            entry = None
+            intent = await run.intend(io)
+            entry = await hands.journal.intend(step, intent)
+            await hands.probe(points.AFTER_INTENT, step)
+            await hands.hold.check()
+            try:
+                outcome = await run.run(io, intent)
+            except CloudUnsettled as error:
+                # the answer is lost, not the effect: ask what became of it, as after a restart
+                hands.log.debug(f"{step.id} ({step.title}): {describe(error)}; asking what became of it")
+                if await settle(hands, step, entry) == DONE:
+                    return
+                entry = None
+                if attempt == TRIES:
+                    raise
+                continue
+            await hands.probe(points.AFTER_EFFECT, step)
+            await hands.journal.done(entry, outcome)
+            await hands.probe(points.AFTER_RESULT, step)
+            return
+    except LeaseLost:
+        raise
+    except Exception as error:
+        if not isinstance(error, DirectorError):
+            hands.log.debug("".join(traceback.format_exception(error)))
+        if hands.journal.state(step) != "failed":
+            await hands.journal.failed(step, entry, error)
+        raise
+
+
+async def settle(hands: Hands, step: Step, entry: JournalEntry) -> str:
+    """Close an open intent by what became of it; the state it then has: done, or repeated. Raises when nobody can tell."""
+    recovery = await _ask(hands, step, entry)
+    if isinstance(recovery, Adopt):
+        await hands.journal.done(entry, recovery.outcome)
+    elif isinstance(recovery, Repeat):
+        await hands.journal.repeated(entry)
+    else:
+        unknown = DirectorError(
+            recovery.message,
+            remedy="Look for it in the cloud; it is listed with all that is known of it and is not made a second time silently.",
+        )
+        await hands.journal.failed(step, entry, unknown)
+        raise unknown
+    return hands.journal.state(step)
+
+
+async def _ask(hands: Hands, step: Step, entry: JournalEntry) -> Recovery:
+    io = hands.io(step, lambda text: hands.log.debug(f"{step.id}: {text}"))
+    for wait in (*WAITS, None):
+        await hands.hold.check()
+        try:
+            return await hands.load(step).recover(io, entry)
+        except (CloudError, AgentTimeout) as error:
+            passing = isinstance(error, CloudUnsettled | AgentTimeout) or (
+                isinstance(error, CloudError) and error.ok_to_retry
+            )
+            if wait is None or not passing:
+                raise
+            hands.log.debug(f"{step.id}: {describe(error)}; asking again in {wait:.0f} s")
+            await hands.ports.clock.sleep(wait)
+    raise AssertionError("unreachable: the last try returns or raises")

@@ -1,0 +1,112 @@
+"""Which unit may start next: what it needs has ended, and the longest remaining path goes first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from director.model.errors import BadRequest
+from director.model.plan import Plan, Stage, Unit
+
+
+@dataclass(eq=False)
+class Work:
+    """A unit on its way: how many of its steps are done, and whether it was ever begun."""
+
+    stage: Stage
+    unit: Unit
+    index: int
+    done: int = 0
+    begun: bool = False
+    failed: bool = False
+    weight: int = 0
+
+    @property
+    def ended(self) -> bool:
+        return not self.failed and self.done == len(self.unit.steps)
+
+
+@dataclass
+class Order:
+    """The units of a plan. Durations are not known, so a path's length is its count of steps."""
+
+    plan: Plan
+    works: dict[tuple[str, str], Work] = field(default_factory=dict[tuple[str, str], Work])
+    _by_stage: dict[str, list[Work]] = field(default_factory=dict[str, list[Work]])
+
+    def __post_init__(self) -> None:
+        for stage in self.plan.stages:
+            self._by_stage[stage.id] = []
+            for index, unit in enumerate(stage.units):
+                work = self.works[stage.id, unit.id] = Work(stage, unit, index)
+                self._by_stage[stage.id].append(work)
+        self._check()
+        for works in self._by_stage.values():
+            _weigh(works)
+
+    def _check(self) -> None:
+        steps: set[str] = set()
+        for stage in self.plan.stages:
+            units = {unit.id for unit in stage.units}
+            if len(units) < len(stage.units):
+                raise BadRequest(f"Plan stage {stage.id}: two units have the same id")
+            for need in stage.needs:
+                if need not in self._by_stage:
+                    raise BadRequest(f"Plan stage {stage.id} needs stage {need}, which the plan does not have")
+            for unit in stage.units:
+                for need in unit.needs:
+                    if need not in units:
+                        raise BadRequest(
+                            f"Plan unit {stage.id}/{unit.id} needs unit {need}, which its stage does not have"
+                        )
+                for step in unit.steps:
+                    if step.id in steps:
+                        raise BadRequest(f"Plan step {step.id} occurs twice")
+                    steps.add(step.id)
+
+    def ready(self, running: set[Work]) -> list[Work]:
+        """Units that may start now, in the order in which they should; the widths of their stages are kept."""
+        found: list[Work] = []
+        ended = {stage for stage, works in self._by_stage.items() if all(work.ended for work in works)}
+        for stage in self.plan.stages:
+            if stage.id in ended or any(need not in ended for need in stage.needs):
+                continue
+            free = max(stage.width, 1) - sum(work.stage is stage for work in running)
+            waiting = [
+                work
+                for work in self._by_stage[stage.id]
+                if work not in running
+                and not work.ended
+                and not work.failed
+                and all(self.works[stage.id, need].ended for need in work.unit.needs)
+            ]
+            # a unit begun before a restart goes first: its instance is in the middle of its change
+            waiting.sort(key=lambda work: (not work.begun, -work.weight, work.index))
+            found.extend(waiting[: max(free, 0)])
+        return found
+
+    @property
+    def complete(self) -> bool:
+        return all(work.ended for work in self.works.values())
+
+
+def _weigh(works: list[Work]) -> None:
+    """Own steps plus the longest path of those that need it. Raises for a circle."""
+    needed_by: dict[str, list[Work]] = {work.unit.id: [] for work in works}
+    for work in works:
+        for need in set(work.unit.needs):
+            needed_by[need].append(work)
+    open_needs = {work.unit.id: len(needed_by[work.unit.id]) for work in works}
+    by_id = {work.unit.id: work for work in works}
+    free = [work for work in works if not open_needs[work.unit.id]]
+    weighed = 0
+    while free:
+        work = free.pop()
+        weighed += 1
+        work.weight = len(work.unit.steps) + max((one.weight for one in needed_by[work.unit.id]), default=0)
+        for need in set(work.unit.needs):
+            open_needs[need] -= 1
+            if not open_needs[need]:
+                free.append(by_id[need])
+    if weighed < len(works):
+        circle = ", ".join(work.unit.id for work in works if open_needs[work.unit.id])
+        raise BadRequest(f"Plan stage {works[0].stage.id}: units need each other in a circle: {circle}")

@@ -1,0 +1,54 @@
+"""The ports that a director's steps work with, and the `Io` made of them for one step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from director.ports.agents import Agents
+from director.ports.blobs import Blobs
+from director.ports.clock import Clock
+from director.ports.cloud import Clouds
+from director.ports.secrets import Secrets
+from director.ports.store import Store
+from director.ports.task_log import TaskLog
+from director.steps.step import Io, Site
+
+
+@dataclass(frozen=True)
+class UnitIo(Io):
+    """`Io` whose status lines go to the progress of the unit."""
+
+    tell: Callable[[str], None]
+
+    def status(self, text: str) -> None:
+        self.tell(text)
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Everything a step may reach, made once per director by `main`."""
+
+    store: Store
+    clouds: Clouds
+    agents: Agents
+    blobs: Blobs
+    secrets: Secrets
+    clock: Clock
+    site: Site
+
+    def io(self, log: TaskLog, *, fence: int, call_key: str, tell: Callable[[str], None]) -> Io:
+        """One step's hands."""
+        return UnitIo(
+            store=self.store,
+            clouds=self.clouds,
+            agents=self.agents,
+            blobs=self.blobs,
+            secrets=self.secrets,
+            clock=self.clock,
+            log=log,
+            site=self.site,
+            fence=fence,
+            call_key=call_key,
+            tell=tell,
+        )

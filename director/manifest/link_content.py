@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
@@ -12,24 +11,20 @@ from director.manifest.link_intents import Provider
 from director.model.deployment import Deployment, Document, InstanceGroup
 
 
-class LinkInstance(Protocol):
-    """An instance with its place. ``networks`` are its network settings by name (type, ip)."""
+class LinkedInstance(Struct, frozen=True):
+    """An instance as links tell of it. ``addresses`` by network, empty where not known yet; ``dynamic`` names dynamic networks."""
 
-    @property
-    def group(self) -> str: ...
-    @property
-    def id(self) -> str: ...
-    @property
-    def index(self) -> int: ...
-    @property
-    def az(self) -> str: ...
-    @property
-    def bootstrap(self) -> bool: ...
-    @property
-    def networks(self) -> Mapping[str, Any]: ...
+    group: str
+    id: str
+    index: int
+    az: str
+    bootstrap: bool
+    addresses: dict[str, str]
+    default_network: str = ""
+    dynamic: tuple[str, ...] = ()
 
 
-DnsName = Callable[[LinkInstance, str, Provider], str]
+DnsName = Callable[[LinkedInstance, str, Provider], str]
 
 
 class DnsPolicy(Struct, frozen=True):
@@ -42,7 +37,11 @@ class DnsPolicy(Struct, frozen=True):
 
 
 def provider_content(
-    provider: Provider, deployment: Deployment, group: InstanceGroup, instances: Sequence[LinkInstance], dns: DnsPolicy
+    provider: Provider,
+    deployment: Deployment,
+    group: InstanceGroup,
+    instances: Sequence[LinkedInstance],
+    dns: DnsPolicy,
 ) -> Document:
     """All that a consumer may choose from: each instance has addresses by network, as IP and as DNS name."""
     features = deployment.features
@@ -88,33 +87,34 @@ def default_network(group: InstanceGroup) -> str:
     return group.networks[0].name if group.networks else ""
 
 
-def long_name(instance: LinkInstance, network: str, deployment: str, domain: str) -> str:
+def long_name(instance: LinkedInstance, network: str, deployment: str, domain: str) -> str:
     """``<uuid>.<group>.<network>.<deployment>.<domain>`` (reference §11)."""
     labels = (instance.id, instance.group, network, deployment)
     return ".".join((*(canonical(one) for one in labels), domain))
 
 
-def _instance(instance: LinkInstance, provider: Provider, group: InstanceGroup, dns: DnsPolicy) -> Document:
-    addresses: dict[str, str | None] = {}
-    names: dict[str, str | None] = {}
+def _instance(instance: LinkedInstance, provider: Provider, group: InstanceGroup, dns: DnsPolicy) -> Document:
+    addresses: dict[str, str] = {}
+    names: dict[str, str] = {}
     for network in group.networks:
-        settings: Mapping[str, Any] = instance.networks.get(network.name, {})
-        ip = settings.get("ip")
+        ip = instance.addresses.get(network.name, "")
         name = (
             dns.name(instance, network.name, provider)
             if dns.name
             else long_name(instance, network.name, provider.deployment, dns.domain)
         )
-        # The address of a dynamic network is not known before the VM is; its name is.
-        addresses[network.name] = name if settings.get("type") == "dynamic" else ip
-        names[network.name] = name if dns.enabled or settings.get("type") == "dynamic" else ip
+        # The address on a dynamic network is not known before the VM is; its name is.
+        plain = network.name not in instance.dynamic and bool(ip)
+        addresses[network.name] = ip if plain else name
+        names[network.name] = ip if plain and not dns.enabled else name
+    default = instance.default_network or default_network(group)
     return {
         "name": instance.group,
         "id": instance.id,
         "index": instance.index,
         "bootstrap": instance.bootstrap,
         "az": instance.az or None,
-        "address": (names if dns.enabled and dns.use_dns_addresses else addresses).get(default_network(group)),
+        "address": (names if dns.use_dns_addresses else addresses).get(default),
         "addresses": addresses,
         "dns_addresses": names,
     }

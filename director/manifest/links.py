@@ -8,12 +8,14 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
-from director.manifest.link_content import DnsPolicy, LinkInstance, consumer_content, provider_content
+from director.manifest.link_content import DnsPolicy, LinkedInstance, consumer_content, provider_content
 from director.manifest.link_intents import Consumer, JobPlace, Provider, read_consumers, read_providers
 from director.manifest.reader import did_you_mean
 from director.model.deployment import Deployment, Document, InstanceGroup, JobWanted
 from director.model.errors import BadRequest, Faults
 from director.model.rows import JobRow
+
+__all__ = ["DnsPolicy", "LinkedInstance", "Links", "bind_links", "resolve_links"]
 
 INVALID_LINK = 190016
 MISSING_JOB = 140029
@@ -40,7 +42,7 @@ class Links(Struct, frozen=True):
 def bind_links(
     deployment: Deployment,
     jobs_of: Jobs,
-    instances: Sequence[LinkInstance],
+    instances: Sequence[LinkedInstance],
     others: Mapping[str, Sequence[Document]] | None = None,
     *,
     dns: DnsPolicy | None = None,
@@ -53,7 +55,7 @@ def bind_links(
 def resolve_links(
     deployment: Deployment,
     jobs_of: Jobs,
-    instances: Sequence[LinkInstance],
+    instances: Sequence[LinkedInstance],
     others: Mapping[str, Sequence[Document]] | None = None,
     *,
     dns: DnsPolicy | None = None,
@@ -115,7 +117,7 @@ def _content(
     provider: Provider,
     deployment: Deployment,
     group: InstanceGroup,
-    instances: Sequence[LinkInstance],
+    instances: Sequence[LinkedInstance],
     dns: DnsPolicy,
 ) -> Document:
     if provider.kind == "disk":

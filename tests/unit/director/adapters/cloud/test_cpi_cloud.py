@@ -1,0 +1,160 @@
+"""The director's cloud port over real clients: a warm worker, and the same plugin as a one-shot executable."""
+
+from __future__ import annotations
+
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from cpi.lock import is_free
+from director.adapters.cloud import CpiClouds, CpiSpec
+from director.model.errors import CloudError, CloudNotFound, CloudNotSupported, CloudUnsettled
+
+PLUGIN = "tests.unit.cpi.ledger_cloud"
+ROOT = Path(__file__).resolve().parents[5]
+NETWORKS = {"default": {"type": "manual", "ip": "10.0.0.2", "netmask": "255.255.255.0", "cloud_properties": {}}}
+
+
+def _wrapper(path: Path) -> Path:
+    path.write_text(f"#!/bin/sh\ncd {ROOT}\nexec {sys.executable} -m cpi.exec {PLUGIN}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+@pytest.fixture(params=["worker", "executable"])
+async def clouds(request, tmp_path):
+    specs = [
+        CpiSpec(
+            "east",
+            PLUGIN,
+            exec_path=str(_wrapper(tmp_path / "cpi")) if request.param == "executable" else None,
+            properties={"dir": str(tmp_path / "cloud"), "password": "s3cretpw"},
+            migrated_from=("",),
+        )
+    ]
+
+    async def read():
+        return specs
+
+    made = CpiClouds(read, director_uuid="uuid-1", locks=tmp_path / "locks")
+    made.kind = request.param
+    made.specs = specs
+    yield made
+    await made.close()
+
+
+async def _vm(cloud, key="vm-k1", properties=None):
+    stemcell = await cloud.create_stemcell("/image", {}, key="stemcell-k1", tags={"a": "b"})
+    return await cloud.create_vm(
+        "agent-1", stemcell, properties or {}, NETWORKS, [], {"bosh": {}}, key=key, stemcell_api=3
+    )
+
+
+async def test_a_vm_and_its_disk_from_birth_to_death(clouds):
+    cloud = await clouds.get("east")
+    info = await cloud.info()
+    assert (info.api_version, info.stemcell_formats, info.can_find) == (3, ("ledger-raw",), True)
+    vm = await _vm(cloud)
+    assert vm.networks["default"]["ip"] == "10.0.0.2"
+    assert vm.networks["default"]["mac"]
+    assert await cloud.has_vm(vm.cid)
+    await cloud.set_vm_metadata(vm.cid, {"deployment": "d"})
+    disk = await cloud.create_disk(100, {}, vm.cid, key="disk-k1")
+    assert await cloud.attach_disk(vm.cid, disk, stemcell_api=3) == {"path": "/dev/sdb"}
+    await cloud.detach_disk(vm.cid, disk)
+    with pytest.raises(CloudError) as detached:
+        await cloud.detach_disk(vm.cid, disk)
+    assert (detached.value.type, detached.value.code) == ("Bosh::Clouds::DiskNotAttached", 390001)
+    await cloud.resize_disk(disk, 200)
+    with pytest.raises(CloudNotSupported, match="cannot shrink"):
+        await cloud.resize_disk(disk, 50)
+    await cloud.set_disk_metadata(disk, {"a": "b"})  # the plugin has no such call: no error
+    await cloud.delete_disk(disk)
+    assert not await cloud.has_disk(disk)
+    await cloud.delete_vm(vm.cid)
+    await cloud.delete_vm(vm.cid)
+    assert not await cloud.has_vm(vm.cid)
+
+
+async def test_missing_things_are_not_found(clouds):
+    cloud = await clouds.get("east")
+    with pytest.raises(CloudNotFound) as error:
+        await cloud.attach_disk("vm-x", "disk-x", stemcell_api=3)
+    assert error.value.type == "Bosh::Clouds::VMNotFound"
+    assert error.value.method == "attach_disk"
+    assert error.value.request_id.startswith("cpi-")
+    assert error.value.request_id.removeprefix("cpi-").isdigit()
+
+
+async def test_retry_is_told_as_the_cpi_said(clouds):
+    cloud = await clouds.get("east")
+    for retry in (True, False):
+        with pytest.raises(CloudError, match="asked to fail") as error:
+            await _vm(cloud, properties={"fail": "Bosh::Clouds::VMCreationFailed", "retry": retry})
+        assert error.value.ok_to_retry is retry
+
+
+async def test_log_lines_carry_the_request_id_and_no_secret(clouds):
+    cloud = await clouds.get("east")
+    lines: list[str] = []
+    await cloud.create_disk(1, {"say": "password is s3cretpw"}, "", key="disk-1", log=lines.append)
+    assert any("password is <redacted>" in line for line in lines)
+    assert all(line.startswith("[cpi-") for line in lines)
+    assert "s3cretpw" not in "\n".join(lines)
+
+
+async def test_find_by_key_of_a_worker_and_not_of_an_executable(clouds):
+    cloud = await clouds.get("east")
+    vm = await _vm(cloud, key="vm-find")
+    if clouds.kind == "worker":
+        assert await cloud.find("vm", "vm-find") == vm.cid
+        assert await cloud.find("vm", "vm-other") is None
+        again = await _vm(cloud, key="vm-find")
+        assert again.cid == vm.cid
+    else:
+        # The executable is ours, so it has `find`, but the bridge never gives a key to a foreign CPI.
+        assert await cloud.find("vm", "vm-find") is None
+
+
+async def test_a_call_lost_in_a_crash_is_unsettled_and_the_next_one_works(clouds):
+    cloud = await clouds.get("east")
+    with pytest.raises(CloudUnsettled) as error:
+        await _vm(cloud, properties={"crash": "exit"})
+    assert error.value.type in ("Meristem::WorkerDied", "Meristem::InvalidResponse")
+    assert (await _vm(cloud, key="vm-after")).cid
+
+
+async def test_names_former_names_and_changed_properties(clouds, tmp_path):
+    assert await clouds.names() == ["east"]
+    former = await clouds.get("")
+    assert former.name == "east"
+    assert former is await clouds.get("east")
+    with pytest.raises(CloudError, match="'west' is not configured; configured are: 'east'"):
+        await clouds.get("west")
+    disk = await former.create_disk(1, {}, "", key="disk-1")
+    clouds.specs[0] = CpiSpec("east", PLUGIN, clouds.specs[0].exec_path, {"dir": str(tmp_path / "elsewhere")})
+    changed = await clouds.get("east")
+    assert changed is not former
+    assert not await changed.has_disk(disk)
+
+
+async def test_the_lock_tells_whether_the_worker_lives(clouds):
+    await clouds.get("east")
+    free_while_open = is_free(clouds.lock_of(PLUGIN))
+    assert free_while_open is (clouds.kind == "executable")
+    await clouds.close()
+    assert is_free(clouds.lock_of(PLUGIN))
+
+
+async def test_what_cannot_be_started_says_why(tmp_path):
+    async def read():
+        return [CpiSpec("a", "nowhere"), CpiSpec("b", "no.such.module")]
+
+    made = CpiClouds(read, director_uuid="u", locks=tmp_path)
+    with pytest.raises(CloudError, match=r"/var/vcap/jobs/nowhere_cpi/bin/cpi: is not an executable file"):
+        await made.get("a")
+    with pytest.raises(CloudError, match=r"cannot be imported"):
+        await made.get("b")
+    await made.close()

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab.errors import LabError
+from lab.programs import program
 
 ROOT = Path("/sys/fs/cgroup")
 
@@ -70,26 +70,26 @@ def join(group: str) -> None:
         (target / "cgroup.procs").write_text(str(os.getpid()))
 
 
-def mount_own_view() -> None:
-    """In a new mount and cgroup namespace with a fresh /sys: mount the hierarchies again, rooted in the lab's group.
+def mount_view(top: Path, before: list[Hierarchy], *, unified: bool) -> None:
+    """In a new mount and cgroup namespace: mount the hierarchies of `before` again at `top`, rooted in the own group.
 
-    Takes the list from before, because a new sysfs hides the old mounts. `unified` beside v1 is left out: libvirt's
-    container driver looks for a v2 group there and fails.
+    The list is from before the namespace's own /sys hid the old mounts. `unified` says whether a v2 hierarchy beside
+    v1 ones is mounted too: systemd likes it, libvirt's container driver looks for a v2 group there and fails.
     """
-    before = hierarchies()
-    alone = [hierarchy for hierarchy in before if hierarchy.mountpoint == ROOT and hierarchy.version == 2]
-    _mount("umount", "-R", "-l", str(ROOT))
-    _mount("mount", "-t", "sysfs", "sysfs", "/sys")
-    if alone:
-        _mount("mount", "-t", "cgroup2", "cgroup2", str(ROOT))
-        (ROOT / "host").mkdir(exist_ok=True)
-        (ROOT / "host" / "cgroup.procs").write_text(str(os.getpid()))
+    if any(hierarchy.mountpoint == ROOT and hierarchy.version == 2 for hierarchy in before):
+        program("mount", "-t", "cgroup2", "cgroup2", str(top))
+        (top / "host").mkdir(exist_ok=True)
+        (top / "host" / "cgroup.procs").write_text(str(os.getpid()))
         return
-    _mount("mount", "-t", "tmpfs", "-o", "mode=755", "cgroup", str(ROOT))
+    program("mount", "-t", "tmpfs", "-o", "mode=755", "cgroup", str(top))
     for hierarchy in before:
+        place = top / hierarchy.mountpoint.relative_to(ROOT)
         if hierarchy.version == 1:
-            hierarchy.mountpoint.mkdir(parents=True, exist_ok=True)
-            _mount("mount", "-t", "cgroup", "-o", hierarchy.options, "cgroup", str(hierarchy.mountpoint))
+            place.mkdir(parents=True, exist_ok=True)
+            program("mount", "-t", "cgroup", "-o", hierarchy.options, "cgroup", str(place))
+        elif unified:
+            place.mkdir(parents=True, exist_ok=True)
+            program("mount", "-t", "cgroup2", "cgroup2", str(place))
 
 
 def members(group: str) -> set[int]:
@@ -146,9 +146,3 @@ def _rmdir(path: Path) -> bool:
     except OSError:
         return False
     return True
-
-
-def _mount(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise LabError(f"{' '.join(command)}: {done.stderr.strip()}")

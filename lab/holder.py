@@ -7,12 +7,12 @@ libvirtd there on directories of its own, then leaves a small sleeper behind and
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 from lab import cgroups, namespaces
 from lab.errors import LabError
+from lab.programs import program
 from lab.record import LabRecord, load
 
 OWN_DIRECTORIES = {
@@ -52,17 +52,20 @@ def enter_new_namespaces(record: LabRecord) -> None:
     cgroups.join(record.cgroup)
     namespaces.enter(Path("/run/netns") / record.netns, namespaces.NEW_NET)
     namespaces.leave(namespaces.NEW_MOUNT | namespaces.NEW_CGROUP)
-    _run("mount", "--make-rprivate", "/")
-    _run("ip", "link", "set", "lo", "up")
-    cgroups.mount_own_view()
+    program("mount", "--make-rprivate", "/")
+    program("ip", "link", "set", "lo", "up")
+    before = cgroups.hierarchies()
+    program("umount", "-R", "-l", str(cgroups.ROOT))
+    program("mount", "-t", "sysfs", "sysfs", "/sys")
+    cgroups.mount_view(cgroups.ROOT, before, unified=False)
     for name, place in OWN_DIRECTORIES.items():
         Path(place).mkdir(parents=True, exist_ok=True)
-        _run("mount", "--bind", str(Path(record.directory) / name), place)
+        program("mount", "--bind", str(Path(record.directory) / name), place)
 
 
 def start_libvirtd() -> None:
     """Start the daemon; it answers on its socket when this returns."""
-    _run("libvirtd", "--daemon", "--pid-file", "/run/libvirt/libvirtd.pid")
+    program("libvirtd", "--daemon", "--pid-file", "/run/libvirt/libvirtd.pid")
 
 
 def leave_sleeper() -> int:
@@ -76,15 +79,6 @@ def leave_sleeper() -> int:
             os.dup2(null, descriptor)
         os.execvp("sleep", ["sleep", "infinity"])  # noqa: S606 (no shell is wanted)
     return pid
-
-
-def _run(*command: str) -> None:
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
-    except FileNotFoundError as error:
-        raise LabError(f"{command[0]} is not installed; run bin/setup --lab") from error
-    if done.returncode != 0:
-        raise LabError(f"{' '.join(command)}: {(done.stderr or done.stdout).strip()}")
 
 
 def main(directory: str) -> int:

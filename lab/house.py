@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lab import cgroups
 from lab.errors import LabError
+from lab.programs import program
 from lab.record import LabRecord, load, new_record, start_time
 from lab.removal import remove
 
@@ -97,9 +98,7 @@ def _build(record: LabRecord) -> LabRecord:
     from lab import network  # libvirt's binding is loaded only where a lab is really made
 
     cgroups.make(record.cgroup)
-    made = subprocess.run(["ip", "netns", "add", record.netns], capture_output=True, text=True, check=False)
-    if made.returncode != 0:
-        raise LabError(f"ip netns add {record.netns}: {made.stderr.strip()}")
+    program("ip", "netns", "add", record.netns)
     holder = subprocess.run(
         [sys.executable, "-m", "lab.holder", record.directory],
         cwd=TREE, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False,

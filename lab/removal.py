@@ -10,6 +10,7 @@ from pathlib import Path
 from lab import cgroups
 from lab.errors import LabError
 from lab.holder import OWN_DIRECTORIES
+from lab.programs import program
 from lab.record import FILE, LabRecord
 
 
@@ -27,9 +28,7 @@ def remove(record: LabRecord) -> None:
         cgroups.kill_pid(pid)
     free_loops(Path(record.directory))
     if Path("/run/netns", record.netns).exists():
-        done = subprocess.run(["ip", "netns", "del", record.netns], capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise LabError(f"ip netns del {record.netns}: {done.stderr.strip()}")
+        program("ip", "netns", "del", record.netns)
     cgroups.remove(record.cgroup)
     top = Path(record.directory)
     for name in OWN_DIRECTORIES:

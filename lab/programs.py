@@ -1,0 +1,17 @@
+"""The machine's own programs (mount, ip, losetup ...), with errors that tell what they said."""
+
+from __future__ import annotations
+
+import subprocess
+
+from lab.errors import LabError
+
+
+def program(*command: str) -> None:
+    """Run one to its end; LabError with its words when it fails or is not installed."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    except FileNotFoundError as error:
+        raise LabError(f"{command[0]} is not installed; run bin/setup --lab") from error
+    if done.returncode != 0:
+        raise LabError(f"{' '.join(command)}: {(done.stderr or done.stdout).strip()}")

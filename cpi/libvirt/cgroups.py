@@ -6,9 +6,12 @@ import contextlib
 import os
 import re
 import signal
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+
+from cpi.libvirt import mounts
 
 ROOT = Path("/sys/fs/cgroup")
 SHORT_NAME = 20
@@ -43,10 +46,12 @@ def kill(prefix: str, name: str, uuid: str, seconds: float) -> list[int]:
 
 def remove(prefix: str, name: str, ended: set[int], active: set[int]) -> None:
     """Remove the container's groups and libvirt's of the domain ids `ended`, or of its name, old and not `active`."""
+    with _hidden_unified() as hidden:
+        for root in [*_roots(), *hidden]:
+            _remove_tree(root / own_group(prefix, name))
+            with contextlib.suppress(OSError):
+                (root / own_group(prefix, name)).parent.rmdir()
     for root in _roots():
-        _remove_tree(root / own_group(prefix, name))
-        with contextlib.suppress(OSError):
-            (root / own_group(prefix, name)).parent.rmdir()
         for path, number in _libvirt_groups(root, name):
             with contextlib.suppress(FileNotFoundError):
                 old = time.time() - path.stat().st_ctime > YOUNG
@@ -58,6 +63,22 @@ def _roots() -> list[Path]:
     if layout() == "v2":
         return [ROOT]
     return [path for path in ROOT.iterdir() if path.is_dir() and not path.is_symlink()]
+
+
+@contextlib.contextmanager
+def _hidden_unified() -> Generator[list[Path]]:
+    """The unified hierarchy of a hybrid host where it is not mounted (libvirt's container driver fails if it is): the
+    container's systemd has its groups there all the same."""
+    lines = Path("/proc/self/cgroup").read_text().splitlines()
+    if layout() == "v2" or not any(line.startswith("0::") for line in lines) or (ROOT / "unified").is_dir():
+        yield []
+        return
+    with tempfile.TemporaryDirectory(prefix="meristem-unified-") as folder:
+        mounts.mount_unified(Path(folder))
+        try:
+            yield [Path(folder)]
+        finally:
+            mounts.unmount(Path(folder))
 
 
 def _members(group: str) -> Iterator[int]:

@@ -18,6 +18,11 @@ def mount_overlay(lower: Path, upper: Path, work: Path, target: Path) -> None:
     _check(_libc.mount(b"overlay", os.fsencode(target), b"overlay", 0, data.encode()), target)
 
 
+def mount_unified(target: Path) -> None:
+    """Mount the unified cgroup hierarchy."""
+    _check(_libc.mount(b"cgroup2", os.fsencode(target), b"cgroup2", 0, None), target)
+
+
 def unmount(target: Path) -> None:
     """Unmount whatever is mounted there, however often, busy or not."""
     while os.path.ismount(target):

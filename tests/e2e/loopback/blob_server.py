@@ -22,7 +22,6 @@ class BlobServer:
     ca: str
     headers: dict[str, str]
     granted: dict[str, tuple[str, str]]
-    seen: list[tuple[str, str]]
 
     def sign(self, blob: str, method: str = "GET") -> str:
         token = uuid.uuid4().hex
@@ -62,7 +61,6 @@ def start_blob_server(directory: Path, authority: Authority) -> BlobServer:
             if store.granted.get(token) != (method, blob) or not headers_match:
                 self._answer(403)
                 return None
-            store.seen.append((method, blob))
             return store.directory / blob
 
         def _answer(self, status: int, body: bytes = b"") -> None:
@@ -72,12 +70,12 @@ def start_blob_server(directory: Path, authority: Authority) -> BlobServer:
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:
-            """Quiet: tests look at `seen`."""
+            """Quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*authority.issue("blobs", "blobs.test", server=True))
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    store = BlobServer(directory, server, authority.certificate.read_text(), {"x-test-header": "sent"}, {}, [])
+    store = BlobServer(directory, server, authority.certificate.read_text(), {"x-test-header": "sent"}, {})
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     return store

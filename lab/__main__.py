@@ -32,26 +32,30 @@ def parser() -> argparse.ArgumentParser:
         if verb == "up":
             sub.add_argument("--name", help="run id, part of the names of its namespace and cgroups (default: random)")
         if verb == "exec":
-            sub.add_argument("command", nargs="+")
+            sub.add_argument("command", nargs=argparse.REMAINDER)
     fresh = verbs.add_parser("disposable", help="run a command on a bare Debian 12 that is thrown away afterwards")
     fresh.add_argument("--root", type=Path, required=True, help="where to make the root tree (removed afterwards)")
     fresh.add_argument(
         "--tree", type=Path, help="git tree whose HEAD is cloned to /root/meristem in it (default: this one)"
     )
     fresh.add_argument("--bind", action="append", default=[], metavar="SOURCE:PLACE", help="bind a directory into it")
-    fresh.add_argument("command", nargs="+")
+    fresh.add_argument("command", nargs=argparse.REMAINDER, help="begins after --")
     return root
 
 
 def main(arguments: list[str]) -> int:
     """Run one verb; a LabError becomes one line on standard error and status 125 (so that a command's own status differs)."""
     options = parser().parse_args(arguments)
+    command: list[str] = getattr(options, "command", [])
+    command = command[1:] if command[:1] == ["--"] else command
     try:
+        if options.verb in ("exec", "disposable") and not command:
+            raise LabError(f"{options.verb}: name the command to run after --")
         match options.verb:
             case "up":
                 print(json.dumps(asdict(up(options.dir, options.name).record), indent=2))
             case "exec":
-                become(options.dir.resolve(), options.command)
+                become(options.dir.resolve(), command)
             case "down":
                 record = load(options.dir.resolve())
                 if record is not None:
@@ -61,7 +65,7 @@ def main(arguments: list[str]) -> int:
             case _:
                 from lab.disposable import run
 
-                return run(options.root, options.command, tree=options.tree, binds=options.bind)
+                return run(options.root, command, tree=options.tree, binds=options.bind)
     except LabError as error:
         print(f"lab: {error}", file=sys.stderr)
         return 125

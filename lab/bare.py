@@ -72,7 +72,9 @@ def pip_paths() -> list[Path]:
         if name.startswith("PIP_"):
             words += value.split()
     paths = {Path(word.removeprefix("file://")) for word in words if word.startswith(("/", "file:///"))}
-    return sorted(path for path in paths if path.exists() and not path.is_relative_to("/etc/ssl"))
+    # A folder index (PEP 503) links to files beside its `simple`.
+    whole = {path.parent if path.name == "simple" else path for path in paths}
+    return sorted(path for path in whole if path.exists() and not path.is_relative_to("/etc/ssl"))
 
 
 def environment() -> dict[str, str]:

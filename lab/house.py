@@ -95,8 +95,10 @@ def open_lab(directory: Path | str) -> Lab:
 
 
 def _build(record: LabRecord) -> LabRecord:
-    from lab import network  # libvirt's binding is loaded only where a lab is really made
-
+    try:
+        from lab import network  # libvirt's binding is loaded only where a lab is really made
+    except ImportError as error:
+        raise LabError(f"{error}; run bin/setup --lab") from error
     cgroups.make(record.cgroup)
     program("ip", "netns", "add", record.netns)
     holder = subprocess.run(

@@ -1,7 +1,8 @@
-"""Locks held by tasks (``deployment/web``, ``release/nginx``): leases that go to those who wait in the order in which they came."""
+"""Locks held by tasks (``deployment/web``, ``release/nginx``): leases that go to those who wait in the order of their tasks."""
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import aclosing
@@ -60,7 +61,7 @@ class Locks:
         """The lease ``lock/<name>``, held from now on with the task's own. Raises `TaskCancelled` when the user tires of waiting."""
         lease_name = PREFIX + name
         queue = self._queues[name]
-        queue.append(task.id)
+        insort(queue, task.id)
         told = ""
         try:
             async with aclosing(wakes(self._store, f"lease/{lease_name}", "tasks")) as touches:
@@ -86,10 +87,10 @@ class Locks:
                 self._queues.pop(name, None)
 
     async def _before(self, name: str, task: Task) -> str:
-        """Who must go first: one that came earlier, or an interrupted task whose plan for this deployment is half done."""
+        """Who must go first: an earlier task that waits, or an interrupted task whose plan for this deployment is half done."""
         first = self._queues[name][0]
         if first != task.id:
-            return f"task {first} came first"
+            return f"task {first} comes first"
         type_, _, resource = name.partition("/")
         if type_ == "deployment":
             rows = await self._store.find(Task, deployment=resource, state=["processing", "cancelling"])

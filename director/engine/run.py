@@ -123,6 +123,7 @@ class _Run:
             except LeaseLost:
                 raise
             except Exception as error:
+                self._failed(work, error)
                 progress.failed(describe(error))
                 raise
             work.done += 1
@@ -137,12 +138,15 @@ class _Run:
         elif isinstance(error, TaskCancelled | Interrupted):
             self.stopped = self.stopped or error
             log.debug(f"{work.unit.task}: stopped after {work.done} of {len(work.unit.steps)} steps")
-        elif isinstance(error, Exception):
-            work.failed = True
-            self.failures.append((work, error))
-            log.debug(f"{work.unit.task}: failed: {describe(error)}")
-        else:
+        elif not isinstance(error, Exception):
             raise error
+        elif not work.failed:
+            self._failed(work, error)
+
+    def _failed(self, work: Work, error: Exception) -> None:
+        work.failed = True
+        self.failures.append((work, error))
+        self.hands.log.debug(f"{work.unit.task}: failed: {describe(error)}")
 
     def _conclude(self) -> None:
         if self.lost:

@@ -1,0 +1,82 @@
+"""Holding leases: renewed in the background, silent in good time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from director.engine.lease import Hold
+from director.model.errors import LeaseLost
+from director.ports.store import Lease, Store
+
+if TYPE_CHECKING:
+    from conftest import Bench
+
+
+class Watch:
+    """A monotonic clock moved by hand."""
+
+    def __init__(self) -> None:
+        self.time = 100.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+async def take(store: Store, name: str = "task/1", owner: str = "me", seconds: float = 30) -> Lease:
+    lease = await store.acquire(name, owner, seconds)
+    assert lease
+    return lease
+
+
+async def test_it_is_renewed_while_held_and_given_back_with_its_locks(bench: Bench) -> None:
+    first = await take(bench.store, seconds=0.3)
+    async with Hold(bench.store, first, term=0.3) as hold:
+        hold.add(await take(bench.store, "lock/deployment/web", seconds=0.3))
+        await asyncio.sleep(0.7)
+        await hold.check()
+        assert [one.name for one in await bench.store.leases()] == ["lock/deployment/web", "task/1"]
+        assert hold.lease.fence == first.fence
+        await hold.release()
+    assert await bench.store.leases() == []
+
+
+async def test_unrenewed_for_two_thirds_it_is_proven_again_before_acting(bench: Bench) -> None:
+    watch = Watch()
+    hold = Hold(bench.store, await take(bench.store), monotonic=watch)
+    watch.time += 19
+    before = (await bench.store.leases())[0].expires_at
+    await hold.check()
+    assert (await bench.store.leases())[0].expires_at == before
+    watch.time += 2
+    await hold.check()
+    assert (await bench.store.leases())[0].expires_at > before
+
+
+async def test_taken_over_it_must_not_act(bench: Bench) -> None:
+    watch = Watch()
+    lease = await take(bench.store, seconds=0.01)
+    hold = Hold(bench.store, lease, monotonic=watch)
+    await asyncio.sleep(0.05)
+    await take(bench.store, owner="other")
+    watch.time += 21
+    for _ in range(2):
+        with pytest.raises(LeaseLost, match="other holds it"):
+            await hold.check()
+
+
+async def test_a_database_that_does_not_answer_silences_its_holder(bench: Bench) -> None:
+    watch = Watch()
+    hold = Hold(bench.store, await take(bench.store, seconds=0.3), term=0.3, monotonic=watch)
+    watch.time += 0.25
+    stuck = asyncio.Event()
+
+    async def renew(lease: Lease, seconds: float) -> Lease:
+        await stuck.wait()
+        return lease
+
+    bench.store.renew = renew  # the database hangs
+    with pytest.raises(LeaseLost, match="was not renewed for"):
+        await hold.check()

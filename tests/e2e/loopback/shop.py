@@ -24,6 +24,7 @@ backends: <%= link('backend').instances.map { |i| i.address }.sort.join(',') %>
 """
 PRE_START = """#!/bin/bash
 echo "pre-start <%= name %>/<%= index %>"
+sleep <%= p('pause') %>
 """
 SMOKE = """#!/bin/bash
 echo "smoke says <%= p('word') %>"
@@ -40,7 +41,10 @@ JOBS = [
         {"config/web.yml": WEB_YML, "bin/pre-start": PRE_START},
         ("greet",),
         spec={
-            "properties": {"greeting": {"default": "hello", "description": "what it says"}},
+            "properties": {
+                "greeting": {"default": "hello", "description": "what it says"},
+                "pause": {"default": 0, "description": "seconds that pre-start takes"},
+            },
             "provides": [{"name": "backend", "type": "web", "properties": ["greeting"]}],
             "consumes": [{"name": "backend", "type": "web"}],
         },
@@ -71,13 +75,16 @@ def cloud_config() -> dict[str, Any]:
     }
 
 
-def manifest(name: str = "shop", instances: int = 2, greeting: str = "hello", **group: Any) -> dict[str, Any]:
+def manifest(
+    name: str = "shop", instances: int = 2, greeting: str = "hello", pause: float = 0, **group: Any
+) -> dict[str, Any]:
     """Group `front` with `web`, errand group `checks` with `smoke`; ``group`` adds keys to `front`."""
+    properties = {"greeting": greeting, "pause": pause}
     common = {"azs": ["z1"], "vm_type": "small", "stemcell": "default", "networks": [{"name": "a"}]}
     front = {
         "name": "front",
         "instances": instances,
-        "jobs": [{"name": "web", "release": "shop", "properties": {"greeting": greeting}}],
+        "jobs": [{"name": "web", "release": "shop", "properties": properties}],
     }
     checks = {"name": "checks", "instances": 1, "lifecycle": "errand", "jobs": [{"name": "smoke", "release": "shop"}]}
     return {

@@ -20,6 +20,7 @@ from cpi.libvirt.networks import cards_of, settled
 from cpi.libvirt.records import Fields, Shelf, text
 
 MAKING, READY = "making", "ready"
+POWER_WAIT = 3.0
 REBOOT_WAIT = 20.0
 """Seconds for an orderly restart; then the power is cut."""
 
@@ -90,7 +91,7 @@ def reboot(config: Config, guest: Guest, call: Call, cid: str) -> None:
             if _restarted(config, cid, before, call.remaining(REBOOT_WAIT)):
                 return
             call.log(f"VM '{cid}' did not restart in order; its power is cut")
-            domain(config.uri, cid).destroy()
+            _cut_power(guest, domain(config.uri, cid))
         start(config, guest, call, cid)
 
 
@@ -155,7 +156,7 @@ def _remove(config: Config, guest: Guest, call: Call, cid: str) -> None:
     if found is not None:
         if found.isActive():
             ended.add(found.ID())
-            _destroy(found)
+            _cut_power(guest, found)
         found.undefine()
     active = {other.ID() for other in connect(config.uri).listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE)}
     guest.release(config, cid, shelf.folder(cid), ended, active)
@@ -163,9 +164,16 @@ def _remove(config: Config, guest: Guest, call: Call, cid: str) -> None:
     shelf.remove(cid)
 
 
-def _destroy(found: libvirt.virDomain) -> None:
+def _cut_power(guest: Guest, found: libvirt.virDomain) -> None:
+    number = found.ID()
+    if number > 0:
+        guest.cut_power(number)
+    until = time.monotonic() + POWER_WAIT
+    while found.isActive() and time.monotonic() < until:
+        time.sleep(0.01)
     try:
-        found.destroy()
+        if found.isActive():
+            found.destroy()
     except libvirt.libvirtError as error:
         if error.get_error_code() != libvirt.VIR_ERR_OPERATION_INVALID:  # it ended by itself meanwhile
             raise

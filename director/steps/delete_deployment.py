@@ -1,0 +1,24 @@
+"""delete_deployment: its row, variable sets, variables and addresses are forgotten."""
+
+from __future__ import annotations
+
+from director.model.actions import DeleteDeployment
+from director.model.rows import AddressRow, DeploymentRow, Row, VariableRow, VariableSetRow
+from director.ports.store import Changes
+from director.steps.step import Intent, Io, Outcome, StepRun
+
+
+class DeleteDeploymentStep(StepRun[DeleteDeployment]):
+    """Store only."""
+
+    kind = "delete_deployment"
+
+    async def run(self, io: Io, intent: Intent) -> Outcome:
+        name = self.args.name
+        delete: list[tuple[type[Row], str]] = [(DeploymentRow, name)]
+        delete += [(VariableSetRow, one.key) for one in await io.store.find(VariableSetRow, deployment=name)]
+        delete += [(AddressRow, one.key) for one in await io.store.find(AddressRow, deployment=name)]
+        own = f"/{io.site.name}/{name}/"
+        variables = await io.store.find(VariableRow)
+        delete += [(VariableRow, one.key) for one in variables if one.name.startswith(own)]
+        return Outcome(Changes(delete=delete))

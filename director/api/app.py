@@ -1,0 +1,63 @@
+"""The HTTP application: routes by noun, errors in the contract's form."""
+
+from __future__ import annotations
+
+import msgspec
+import structlog
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from director.api import catalogue, configs, deployments, instances, tasks, various
+from director.api.auth import Unauthorized
+from director.api.desk import Desk
+from director.api.replies import json
+from director.model.errors import DirectorError
+
+log = structlog.get_logger("api")
+
+
+def create_app(desk: Desk) -> FastAPI:
+    """The director's API on a desk."""
+    app = FastAPI(title="Meristem director", docs_url=None, redoc_url=None, openapi_url=None)
+    for room in (various, tasks, deployments, instances, catalogue, configs):
+        app.include_router(room.routes(desk))
+    app.add_exception_handler(DirectorError, _director_error)
+    app.add_exception_handler(Unauthorized, _unauthorized)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(msgspec.MsgspecError, _bad_json)
+    app.add_exception_handler(Exception, _unexpected)
+    return app
+
+
+async def _director_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, DirectorError)
+    if error.code == 0:
+        return PlainTextResponse(f"Endpoint '{request.url.path}' not found.\n", status_code=404)
+    return json({"code": error.code, "description": error.description}, error.status)
+
+
+async def _unauthorized(request: Request, error: Exception) -> Response:
+    return PlainTextResponse(
+        f"Not authorized: '{request.url.path}'\n",
+        status_code=401,
+        headers={"WWW-Authenticate": 'Basic realm="BOSH Director"'},
+    )
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code in (404, 405):
+        return PlainTextResponse(f"Endpoint '{request.url.path}' not found.\n", status_code=404)
+    return PlainTextResponse(str(error.detail), status_code=error.status_code)
+
+
+async def _bad_json(request: Request, error: Exception) -> Response:
+    return json({"code": 710001, "description": f"The request is not understood: {error}"}, 400)
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    # the stack goes to the director's log; the client learns nothing of the inside
+    log.error("unexpected error", path=request.url.path, error=repr(error), exc_info=error)
+    return Response(status_code=500)

@@ -1,0 +1,236 @@
+"""/releases, /stemcells, /packages (director API §6)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from director.api.auth import ADMIN, READ, require
+from director.api.desk import Desk
+from director.api.replies import content_type, flag, json, json_body, text_body, to_task
+from director.api.spool import take_upload
+from director.manifest.marks import read_yaml
+from director.model.deployment import Document
+from director.model.errors import BadRequest, NotFound
+from director.model.rows import CompiledPackageRow, DeploymentRow, ReleaseRow, StemcellRow
+from director.service.deletions import DeleteReleaseRequest, DeleteStemcellRequest
+from director.service.upload_release import ReleaseRequest
+from director.service.upload_stemcell import StemcellRequest
+from meristem.formats import versions
+
+RELEASES = (*READ, "bosh.releases.upload", "bosh.teams.")
+STEMCELLS = (*READ, "bosh.stemcells.upload", "bosh.teams.")
+
+
+def routes(desk: Desk) -> APIRouter:
+    """Release, package and stemcell routes."""
+    router = APIRouter()
+    store = desk.house.store
+
+    @router.get("/releases")
+    async def releases(request: Request) -> Response:
+        require(request, desk, RELEASES)
+        used = {pair for row in await store.find(DeploymentRow) for pair in row.releases}
+        named: dict[str, list[ReleaseRow]] = defaultdict(list)
+        for row in await store.find(ReleaseRow):
+            named[row.name].append(row)
+        return json([{"name": name, "release_versions": _versions(rows, used)} for name, rows in sorted(named.items())])
+
+    @router.post("/releases")
+    async def upload_release(request: Request) -> Response:
+        caller = require(request, desk, (*ADMIN, "bosh.releases.upload"))
+        path, name, sha1 = await take_upload(request, desk.house)
+        wanted = ReleaseRequest(str(path), name, sha1, flag(request, "rebase"), flag(request, "fix"))
+        task = await desk.task(
+            "update_release",
+            "create release",
+            msgspec.to_builtins(wanted),
+            user=caller.name,
+            context_id=caller.context_id,
+        )
+        return to_task(task)
+
+    @router.get("/releases/{name}")
+    async def release(request: Request, name: str) -> Response:
+        require(request, desk, RELEASES)
+        rows = await store.find(ReleaseRow, name=name)
+        if not rows:
+            raise NotFound(f"Release '{name}' doesn't exist", code=30005)
+        version = request.query_params.get("version")
+        if version is None:
+            return json(_overview(rows))
+        row = next((one for one in rows if one.version == version), None)
+        if row is None:
+            raise NotFound(f"Release version '{name}/{version}' doesn't exist", code=30006)
+        return json(_inspected(row, await store.find(CompiledPackageRow)))
+
+    @router.delete("/releases/{name}")
+    async def delete_release(request: Request, name: str) -> Response:
+        caller = require(request, desk, ADMIN)
+        version = request.query_params.get("version", "")
+        wanted = DeleteReleaseRequest(name, version, flag(request, "force"))
+        label = f"delete release: {name}" + (f"/{version}" if version else "")
+        task = await desk.task(
+            "delete_release", label, msgspec.to_builtins(wanted), user=caller.name, context_id=caller.context_id
+        )
+        return to_task(task)
+
+    @router.post("/packages/matches")
+    async def matches(request: Request) -> Response:
+        require(request, desk, RELEASES)
+        manifest = await _release_manifest(request)
+        held = {one.fingerprint for row in await store.find(ReleaseRow) for one in row.packages if one.blob_id}
+        return json([one["fingerprint"] for one in manifest.get("packages") or [] if one.get("fingerprint") in held])
+
+    @router.post("/packages/matches_compiled")
+    async def matches_compiled(request: Request) -> Response:
+        require(request, desk, RELEASES)
+        manifest = await _release_manifest(request)
+        held = {(row.name, row.fingerprint, row.stemcell) for row in await store.find(CompiledPackageRow)}
+        asked = manifest.get("compiled_packages") or []
+        return json(
+            [
+                one["fingerprint"]
+                for one in asked
+                if (one.get("name"), one.get("fingerprint"), one.get("stemcell")) in held
+            ]
+        )
+
+    @router.get("/stemcells")
+    async def stemcells(request: Request) -> Response:
+        require(request, desk, STEMCELLS)
+        deployments = await store.find(DeploymentRow)
+        rows = [row for row in await store.find(StemcellRow) if row.cid]
+        return json([_stemcell(row, deployments) for row in rows])
+
+    @router.post("/stemcell_uploads")
+    async def needed(request: Request) -> Response:
+        require(request, desk, (*ADMIN, "bosh.stemcells.upload"))
+        body: Any = await json_body(request)
+        stemcell = body.get("stemcell") if isinstance(body, dict) else None
+        if not isinstance(stemcell, dict) or not stemcell.get("name") or not stemcell.get("version"):
+            raise BadRequest("'stemcell' needs 'name' and 'version'", code=40001)
+        have = {
+            row.cpi
+            for row in await store.find(StemcellRow, name=str(stemcell["name"]))
+            if row.cid and row.version == str(stemcell["version"])
+        }
+        return json({"needed": any(name not in have for name in await desk.house.clouds.names())})
+
+    @router.post("/stemcells")
+    async def upload_stemcell(request: Request) -> Response:
+        caller = require(request, desk, (*ADMIN, "bosh.stemcells.upload"))
+        path, name, sha1 = await take_upload(request, desk.house)
+        wanted = StemcellRequest(str(path), name, sha1, flag(request, "fix"))
+        task = await desk.task(
+            "update_stemcell",
+            "create stemcell",
+            msgspec.to_builtins(wanted),
+            user=caller.name,
+            context_id=caller.context_id,
+        )
+        return to_task(task)
+
+    @router.delete("/stemcells/{name}/{version}")
+    async def delete_stemcell(request: Request, name: str, version: str) -> Response:
+        caller = require(request, desk, ADMIN)
+        if not [row for row in await store.find(StemcellRow, name=name) if row.version == version]:
+            raise NotFound(f"Stemcell '{name}/{version}' doesn't exist", code=50003)
+        wanted = DeleteStemcellRequest(name, version, flag(request, "force"))
+        task = await desk.task(
+            "delete_stemcell",
+            f"delete stemcell: {name}/{version}",
+            msgspec.to_builtins(wanted),
+            user=caller.name,
+            context_id=caller.context_id,
+        )
+        return to_task(task)
+
+    return router
+
+
+async def _release_manifest(request: Request) -> Document:
+    if content_type(request) != "text/yaml":
+        raise NotFound(f"Endpoint '{request.url.path}' not found.", code=0)
+    data, _ = read_yaml(await text_body(request), "release.MF")
+    if not isinstance(data, dict):
+        raise BadRequest("Manifest doesn't have a usable packages section", code=440001)
+    return data
+
+
+def _versions(rows: list[ReleaseRow], used: set[tuple[str, str]]) -> list[Document]:
+    return [
+        {
+            "version": row.version,
+            "commit_hash": row.commit_hash,
+            "uncommitted_changes": row.uncommitted_changes,
+            "currently_deployed": (row.name, row.version) in used,
+            "job_names": [job.name for job in row.jobs],
+        }
+        for row in sorted(rows, key=lambda row: versions.parse(row.version))
+    ]
+
+
+def _overview(rows: list[ReleaseRow]) -> Document:
+    packages = {one.fingerprint: one for row in rows for one in row.packages}
+    jobs = {one.fingerprint: one for row in rows for one in row.jobs}
+    return {
+        "packages": [
+            {"name": one.name, "sha1": one.digest, "version": one.version, "dependencies": list(one.dependencies)}
+            for one in packages.values()
+        ],
+        "jobs": [
+            {"name": one.name, "sha1": one.digest, "version": one.version, "packages": list(one.packages)}
+            for one in jobs.values()
+        ],
+        "versions": [row.version for row in sorted(rows, key=lambda row: versions.parse(row.version))],
+    }
+
+
+def _inspected(row: ReleaseRow, compiled: list[CompiledPackageRow]) -> Document:
+    return {
+        "jobs": [
+            {
+                "name": job.name,
+                "blobstore_id": job.blob_id,
+                "sha1": job.digest,
+                "fingerprint": job.fingerprint,
+                "consumes": job.spec.get("consumes") or [],
+                "provides": job.spec.get("provides") or [],
+            }
+            for job in row.jobs
+        ],
+        "packages": [
+            {
+                "name": one.name,
+                "blobstore_id": one.blob_id or None,
+                "sha1": one.digest or None,
+                "fingerprint": one.fingerprint,
+                "compiled_packages": [
+                    {"stemcell": done.stemcell, "sha1": done.digest, "blobstore_id": done.blob_id}
+                    for done in compiled
+                    if (done.name, done.fingerprint) == (one.name, one.fingerprint)
+                ],
+            }
+            for one in row.packages
+        ],
+    }
+
+
+def _stemcell(row: StemcellRow, deployments: list[DeploymentRow]) -> Document:
+    users = [{"name": one.name} for one in deployments if (row.name, row.version) in one.stemcells]
+    return {
+        "id": row.id,
+        "name": row.name,
+        "operating_system": row.operating_system,
+        "version": row.version,
+        "cid": row.cid,
+        "cpi": row.cpi,
+        "api_version": row.api_version,
+        "deployments": users,
+    }

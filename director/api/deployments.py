@@ -1,0 +1,148 @@
+"""/deployments: list, deploy, show, diff, plan, delete (director API §5)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from director.api.auth import ADMIN, LIST, READ, require
+from director.api.desk import Desk
+from director.api.replies import flag, json, text_body, to_task, words
+from director.engine.locks import locks
+from director.model.deployment import Document
+from director.model.errors import BadRequest, DirectorError
+from director.model.rows import DeploymentRow
+from director.service import configs
+from director.service.delete_deployment import DeleteRequest
+from director.service.instances import require_deployment
+from director.service.manifests import manifest_diff, manifest_name
+from director.service.preview import preview
+from director.service.request import DeployRequest
+
+
+def count(text: str | None) -> int | str | None:
+    """canaries and max_in_flight: a number or a percentage."""
+    if text is None or text == "":
+        return None
+    return int(text) if text.isdigit() else text
+
+
+def deploy_request(request: Request, name: str, manifest: str, user: str) -> DeployRequest:
+    """The query parameters of POST /deployments."""
+    before = request.query_params.get("recreate_vms_created_before")
+    context: Any = msgspec.json.decode(request.query_params.get("context") or "{}")
+    ids = context if isinstance(context, dict) else {}
+    return DeployRequest(
+        deployment=name,
+        manifest=manifest,
+        cloud_config_ids=_ids(ids.get("cloud_config_ids")),
+        runtime_config_ids=_ids(ids.get("runtime_config_ids")),
+        recreate=flag(request, "recreate"),
+        recreate_persistent_disks=flag(request, "recreate_persistent_disks"),
+        recreate_vms_created_before=datetime.fromisoformat(before).timestamp() if before else None,
+        fix=flag(request, "fix"),
+        dry_run=flag(request, "dry_run"),
+        skip_drain=words(request, "skip_drain"),
+        canaries=count(request.query_params.get("canaries")),
+        max_in_flight=count(request.query_params.get("max_in_flight")),
+        user=user,
+    )
+
+
+def _ids(value: Any) -> tuple[int, ...] | None:
+    # an empty list is how the CLI says that it saw none
+    return tuple(int(one) for one in value) if value else None
+
+
+def routes(desk: Desk) -> APIRouter:
+    """All deployment routes."""
+    router = APIRouter()
+    house = desk.house
+    store = house.store
+
+    @router.get("/deployments")
+    async def list_deployments(request: Request) -> Response:
+        require(request, desk, LIST)
+        rows = await store.find(DeploymentRow)
+        newest = {row.id for row in await configs.current(store, "cloud")}
+        held = {lock.resource[0] for lock in await locks(store) if lock.type == "deployment"}
+        return json([_listed(request, row, newest, held) for row in rows])
+
+    @router.post("/deployments")
+    async def deploy(request: Request) -> Response:
+        caller = require(request, desk, ADMIN)
+        text = await text_body(request)
+        wanted = deploy_request(request, manifest_name(text), text, caller.name)
+        await configs.pinned(store, "cloud", wanted.cloud_config_ids)
+        task = await desk.task(
+            "update_deployment",
+            "create deployment",
+            msgspec.to_builtins(wanted),
+            deployment=wanted.deployment,
+            user=caller.name,
+            context_id=caller.context_id,
+        )
+        return to_task(task)
+
+    @router.get("/deployments/{name}")
+    async def show(request: Request, name: str) -> Response:
+        require(request, desk, READ)
+        return json({"manifest": (await require_deployment(store, name)).manifest})
+
+    @router.delete("/deployments/{name}")
+    async def delete(request: Request, name: str) -> Response:
+        caller = require(request, desk, ADMIN)
+        await require_deployment(store, name)
+        wanted = DeleteRequest(name, flag(request, "force"))
+        task = await desk.task(
+            "delete_deployment",
+            f"delete deployment {name}",
+            msgspec.to_builtins(wanted),
+            deployment=name,
+            user=caller.name,
+            context_id=caller.context_id,
+        )
+        return to_task(task)
+
+    @router.post("/deployments/{name}/diff")
+    async def diff(request: Request, name: str) -> Response:
+        require(request, desk, ADMIN)
+        text = await text_body(request)
+        cloud = await configs.current(store, "cloud")
+        runtime = await configs.current(store, "runtime")
+        context = {"cloud_config_ids": [row.id for row in cloud], "runtime_config_ids": [row.id for row in runtime]}
+        redact = request.query_params.get("redact", "true") != "false"
+        try:
+            lines = await manifest_diff(house, name, text, redact=redact)
+        except DirectorError as error:
+            return json({"context": context, "diff": [], "error": f"Unable to diff manifest: {error.description}"})
+        return json({"context": context, "diff": lines})
+
+    @router.post("/deployments/{name}/plan")
+    async def plan(request: Request, name: str) -> Response:
+        caller = require(request, desk, ADMIN)
+        text = await text_body(request)
+        if manifest_name(text) != name:
+            raise BadRequest(f"The manifest is of deployment '{manifest_name(text)}', not of '{name}'", code=40005)
+        return json(await preview(house, deploy_request(request, name, text, caller.name)))
+
+    return router
+
+
+def _listed(request: Request, row: DeploymentRow, newest: set[int], held: set[str]) -> Document:
+    entry: Document = {"name": row.name, "teams": list(row.teams)}
+    if not flag(request, "exclude_configs"):
+        used = set(row.cloud_config_ids)
+        entry["cloud_config"] = "none" if not used else "latest" if used == newest else "outdated"
+    if not flag(request, "exclude_releases"):
+        entry["releases"] = [{"name": name, "version": version} for name, version in row.releases]
+    if not flag(request, "exclude_stemcells"):
+        entry["stemcells"] = [{"name": name, "version": version} for name, version in row.stemcells]
+    if not flag(request, "exclude_lock"):
+        entry["locked"] = row.name in held
+    return entry

@@ -1,0 +1,172 @@
+"""/tasks (director API §4)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+
+from director.api.auth import ADMIN, LIST, READ, require
+from director.api.desk import Desk
+from director.api.replies import json, json_body, number, words
+from director.engine.tasks import OPEN
+from director.model.deployment import Document
+from director.model.errors import BadRequest, DirectorError, Forbidden
+from director.model.rows import Task
+
+SHOWN = (
+    "update_deployment",
+    "delete_deployment",
+    "update_release",
+    "delete_release",
+    "export_release",
+    "update_stemcell",
+    "delete_stemcell",
+    "run_errand",
+    "update_instance",
+    "attach_disk",
+    "create_snapshot",
+    "snapshot_deployment",
+    "delete_snapshot",
+)
+TYPES = ("event", "result", "debug", "cpi", "none")
+SHORT = 128
+
+
+def show(task: Task) -> Document:
+    """A task as the API gives it."""
+    ended = task.state not in OPEN
+    return {
+        "id": task.id,
+        "state": task.state,
+        "description": task.description,
+        "timestamp": int(task.finished_at) if ended and task.finished_at else None,
+        "started_at": int(task.started_at) if task.started_at else None,
+        "result": task.result[:SHORT] if task.result else task.result,
+        "user": task.user,
+        "deployment": task.deployment,
+        "context_id": task.context_id,
+    }
+
+
+def routes(desk: Desk) -> APIRouter:
+    """All task routes."""
+    router = APIRouter()
+    store = desk.house.store
+
+    @router.get("/tasks")
+    async def list_tasks(request: Request) -> Response:
+        require(request, desk, LIST)
+        where: dict[str, Any] = {}
+        states = words(request, "state")
+        if states:
+            where["state"] = list(states)
+        if request.query_params.get("deployment"):
+            where["deployment"] = request.query_params["deployment"]
+        if request.query_params.get("context_id"):
+            where["context_id"] = request.query_params["context_id"]
+        if request.query_params.get("verbose", "1") != "2":
+            where["type"] = list(SHOWN)
+        rows = await store.find(Task, newest_first=True, limit=number(request, "limit"), **where)
+        return json([show(row) for row in rows])
+
+    @router.get("/tasks/{id}")
+    async def one_task(request: Request, id: int) -> Response:
+        require(request, desk, READ)
+        return json(show(await desk.runner.get(id)))
+
+    @router.get("/tasks/{id}/output")
+    async def output(request: Request, id: int) -> Response:
+        kind = request.query_params.get("type", "debug")
+        require(request, desk, READ if kind in ("event", "result", "none") else ADMIN)
+        if kind not in TYPES:
+            raise Forbidden(f"Unknown type {kind}: use one of {', '.join(TYPES)}")
+        await desk.runner.get(id)
+        if kind == "none":
+            return Response(status_code=204)
+        if request.query_params.get("follow") == "true":
+            return StreamingResponse(
+                _follow(desk, id, kind), media_type="text/plain", headers={"X-Meristem-Follow": "1"}
+            )
+        return await _output(desk, request, id, kind)
+
+    @router.delete("/task/{id}")
+    async def cancel(request: Request, id: int) -> Response:
+        require(request, desk, ADMIN)
+        await desk.runner.get(id)
+        try:
+            await desk.runner.cancel(id)
+        except BadRequest as error:
+            return PlainTextResponse(error.message, status_code=400)
+        return Response(status_code=204)
+
+    @router.post("/tasks/cancel")
+    async def cancel_many(request: Request) -> Response:
+        require(request, desk, ADMIN)
+        body: Any = await json_body(request)
+        if not isinstance(body, dict):
+            raise BadRequest("The body is not a JSON object", code=710001)
+        states: list[str] = body.get("states") or ["queued"]
+        wrong = [one for one in states if one not in ("queued", "processing")]
+        if wrong:
+            raise BadRequest(
+                f"Cannot cancel tasks in state {', '.join(wrong)}", code=40005, remedy="Use queued or processing"
+            )
+        where: dict[str, Any] = {"state": states}
+        if body.get("deployment"):
+            where["deployment"] = body["deployment"]
+        if body.get("types"):
+            where["type"] = list(body["types"])
+        for row in await store.find(Task, **where):
+            try:
+                await desk.runner.cancel(row.id)
+            except DirectorError:
+                continue  # it ended meanwhile
+        return Response(status_code=204)
+
+    return router
+
+
+async def _output(desk: Desk, request: Request, id: int, kind: str) -> Response:
+    header = request.headers.get("range", "")
+    if not header:
+        data, total = await desk.house.store.read_output(id, kind)
+        return PlainTextResponse(data) if total else Response(status_code=204)
+    start, limit = _range(header)
+    data, total = await desk.house.store.read_output(id, kind, start, limit)
+    if start >= total:
+        return Response(status_code=416, headers={"Content-Range": f"bytes */{total}"})
+    end = start + len(data) - 1
+    return PlainTextResponse(data, status_code=206, headers={"Content-Range": f"bytes {start}-{end}/{total}"})
+
+
+def _range(header: str) -> tuple[int, int | None]:
+    unit, _, span = header.partition("=")
+    first, _, last = span.partition("-")
+    if unit.strip() != "bytes" or not first.strip().isdigit():
+        raise BadRequest(
+            f"Range '{header}' is not understood", code=40005, remedy="Ask for bytes=<first>- or bytes=<first>-<last>"
+        )
+    start = int(first)
+    return start, int(last) - start + 1 if last.strip().isdigit() else None
+
+
+async def _follow(desk: Desk, id: int, kind: str) -> AsyncGenerator[bytes]:
+    """The output as it grows, until the task has ended; ends too when the client goes away."""
+    store = desk.house.store
+    offset = 0
+    async for _ in store.follow(f"task/{id}"):
+        task = await desk.runner.get(id)
+        while True:
+            data, _ = await store.read_output(id, kind, offset, 1 << 16)
+            if not data:
+                break
+            offset += len(data)
+            yield data
+        if task.state not in OPEN:
+            return
+        await asyncio.sleep(0)

@@ -1,0 +1,62 @@
+"""Deploy: plan once, store the plan, run it; after a restart the stored plan goes on."""
+
+from __future__ import annotations
+
+import msgspec
+
+from director.engine.context import TaskContext
+from director.model.errors import DirectorError
+from director.model.plan import Plan
+from director.model.rows import Task
+from director.service.audit import audit
+from director.service.house import House
+from director.service.planning import Prepared, prepare
+from director.service.request import DeployRequest
+from director.service.stage import StageLog
+
+
+class DryRun(Exception):
+    """Planning was all that was asked for."""
+
+
+async def run_deploy(house: House, context: TaskContext) -> str | None:
+    """Handler of ``update_deployment`` (deploy, and start/stop/restart/recreate)."""
+    request = msgspec.convert(context.task.request, DeployRequest)
+    name = request.deployment
+    await context.lock(f"deployment/{name}")
+    event = None if request.dry_run else await audit(house, context.task, "update", "deployment", name)
+    try:
+        await context.carry_out(lambda: _plan(house, context, request))
+    except DryRun:
+        return f"/deployments/{name}"
+    except DirectorError as error:
+        if event is not None:
+            await audit(house, context.task, "update", "deployment", name, parent=event, error=error)
+        raise
+    await audit(house, context.task, "update", "deployment", name, parent=event)
+    return f"/deployments/{name}"
+
+
+async def _plan(house: House, context: TaskContext, request: DeployRequest) -> Plan:
+    """Plan; commit what the plan refers to. A dry run ends here, having changed nothing."""
+    stage = StageLog(context.log, "Preparing deployment")
+    async with stage.task("Preparing deployment"):
+        prepared = await prepare(house, request, seed_of(context.task))
+    if request.dry_run:
+        raise DryRun
+    await store_blobs(house, prepared)
+    if prepared.changes.put:
+        await context.commit(prepared.changes)
+    return prepared.plan
+
+
+async def store_blobs(house: House, prepared: Prepared) -> None:
+    """The rendered archives, by the ids that the plan names."""
+    for archive in prepared.archives:
+        if not await house.blobs.exists(archive.blob_id):
+            await house.blobs.put_bytes(archive.data, blob_id=archive.blob_id)
+
+
+def seed_of(task: Task) -> str:
+    """What a task's ids are derived from."""
+    return f"task/{task.id}"

@@ -1,0 +1,39 @@
+"""Which function handles which type of task."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from director.engine.context import TaskContext
+from director.engine.tasks import Handler
+from director.service.delete_deployment import run_delete_deployment
+from director.service.deletions import run_delete_release, run_delete_stemcell, run_disk
+from director.service.deploy import run_deploy
+from director.service.house import House
+from director.service.instances import run_vm_state
+from director.service.logs import run_fetch_logs
+from director.service.ssh import run_ssh
+from director.service.upload_release import run_upload_release
+from director.service.upload_stemcell import run_upload_stemcell
+
+URGENT = frozenset({"vms", "ssh"})
+
+_BY_TYPE: dict[str, Callable[[House, TaskContext], Awaitable[str | None]]] = {
+    "update_deployment": run_deploy,
+    "delete_deployment": run_delete_deployment,
+    "update_release": run_upload_release,
+    "delete_release": run_delete_release,
+    "update_stemcell": run_upload_stemcell,
+    "delete_stemcell": run_delete_stemcell,
+    "delete_orphan_disks": run_disk,
+    "orphan_disk": run_disk,
+    "vms": run_vm_state,
+    "fetch_logs": run_fetch_logs,
+    "ssh": run_ssh,
+}
+
+
+def handlers(house: House) -> dict[str, Handler]:
+    """The runner's handlers, bound to the house."""
+    return {type: partial(function, house) for type, function in _BY_TYPE.items()}

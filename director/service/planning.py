@@ -1,0 +1,285 @@
+"""From a deploy request to a plan: read, bind, place, render what moved, diff. Changes nothing: what has to be committed is handed back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from director.manifest.links import LinkedInstance, resolve_links
+from director.manifest.load import load_deployment
+from director.manifest.variables import used_variables
+from director.model.cloud_config import Az, CloudConfig
+from director.model.deployment import Deployment, Document
+from director.model.instance import InstanceSpec
+from director.model.plan import Plan
+from director.model.rows import (
+    AddressRow,
+    CompiledPackageRow,
+    DeploymentRow,
+    DiskRow,
+    InstanceRow,
+    JobRow,
+    ReleaseRow,
+    VariableRow,
+    VariableSetRow,
+    VmRow,
+)
+from director.plan.diff import Wanted, World, diff
+from director.plan.ids import Ids
+from director.plan.packages import Build, builds
+from director.plan.place import Placement, place
+from director.ports.store import Changes
+from director.ports.templates import RenderRequest
+from director.service import configs
+from director.service.catalogue import job_of, releases_of, stemcells_of
+from director.service.house import House
+from director.service.rendering import Archive, apply_rendering, render_all
+from director.service.request import DeployRequest, options_of
+from director.service.unresponsive import unresponsive
+from director.service.wanted import Bound, JobContext, instance_specs, resources_key
+
+
+class Prepared(Struct, frozen=True):
+    """A plan, what must be committed before it runs, and the blobs that its steps will read."""
+
+    plan: Plan
+    changes: Changes
+    archives: tuple[Archive, ...]
+
+
+async def prepare(house: House, request: DeployRequest, seed: str, *, ask_agents: bool = True) -> Prepared:
+    """Plan a deploy. ``seed`` makes ids reproducible: the task's id. ``ask_agents`` false: trust the store alone (diff previews)."""
+    store = house.store
+    cloud_rows = await configs.pinned(store, "cloud", request.cloud_config_ids)
+    runtime_rows = await configs.pinned(store, "runtime", request.runtime_config_ids)
+    cloud = configs.cloud_config(cloud_rows)
+    runtime = configs.runtime_configs(runtime_rows)
+    overrides: dict[str, int | str] = {}
+    if request.canaries is not None:
+        overrides["canaries"] = request.canaries
+    if request.max_in_flight is not None:
+        overrides["max_in_flight"] = request.max_in_flight
+    deployment = load_deployment(request.manifest, cloud, runtime, overrides=overrides, teams=request.teams)
+    name = deployment.name
+    row = await store.get(DeploymentRow, name)
+    world = World(
+        tuple(await store.find(InstanceRow, deployment=name)),
+        tuple(await store.find(VmRow, deployment=name)),
+        tuple(await store.find(DiskRow, deployment=name)),
+    )
+    created = {vm.instance_id: vm.created_at or 0 for vm in world.vms if vm.instance_id}
+    options, states = options_of(request, list(world.instances), created, house.max_threads)
+    releases = await releases_of(store, deployment)
+    stemcells = await stemcells_of(store, deployment)
+    held = await store.find(AddressRow)
+    ids = Ids(f"{house.site.uuid}/{seed}")
+    present = [one for one in world.instances]
+    placement = place(deployment, cloud, present, held, ids, house.own_addresses)
+    jobs = {
+        (wanted.release, wanted.name): job_of(releases[wanted.release], wanted.name, group.name)
+        for group in deployment.instance_groups
+        for wanted in group.jobs
+    }
+    others = {one.name: one.links.get("providers") or [] for one in await store.find(DeploymentRow) if one.name != name}
+    linked = resolve_links(deployment, jobs, linked_instances(deployment, placement), others)
+    links = linked.bound
+    calculated = await calculate(house, deployment, cloud)
+    pins, variable_rows = await pin(house, deployment, row, cloud, jobs, links)
+    variable_set, set_rows = await next_set(house, name, row, pins)
+    bound = Bound(deployment, cloud, releases, stemcells, links, pins, calculated, house.site.dns_domain)
+    specs = [(with_state(spec, states), contexts) for spec, contexts in instance_specs(bound, placement)]
+    rendered, archives = await render(house, name, specs, world, pins, variable_rows, releases)
+    missing = await missing_builds(house, rendered, releases, deployment)
+    saved = DeploymentRow(
+        name=name,
+        manifest=request.manifest if request.change is None or row is None else row.manifest or request.manifest,
+        cloud_config_ids=tuple(one.id for one in cloud_rows),
+        runtime_config_ids=tuple(one.id for one in runtime_rows),
+        releases=tuple((one.name, one.version) for one in releases.values()),
+        stemcells=tuple(dict.fromkeys((one[0].name, one[0].version) for one in stemcells.values())),
+        teams=row.teams if row else request.teams,
+        variable_set=variable_set,
+        tags=dict(deployment.tags),
+        links=linked.rows(),
+    )
+    wanted = Wanted(
+        deployment=deployment,
+        cloud=cloud,
+        specs=tuple(rendered),
+        obsolete=placement.obsolete,
+        builds=tuple(missing),
+        row=msgspec.to_builtins(saved),
+        variable_set=variable_set,
+        first=row is None or row.manifest is None,
+        director=house.site.name,
+    )
+    if ask_agents:
+        options = msgspec.structs.replace(
+            options, unresponsive=await unresponsive(house, wanted, world, options, fix=request.fix)
+        )
+    plan = diff(wanted, world, options, ids, [one.address for one in held])
+    return Prepared(plan, Changes(put=(*variable_rows, *set_rows)), tuple(archives))
+
+
+def with_state(spec: InstanceSpec, states: Mapping[str, str]) -> InstanceSpec:
+    """The spec in the state that a request asked for."""
+    return msgspec.structs.replace(spec, state=states.get(spec.id, spec.state))
+
+
+def linked_instances(deployment: Deployment, placement: Placement) -> list[LinkedInstance]:
+    """What links tell of instances."""
+    result: list[LinkedInstance] = []
+    for group in deployment.instance_groups:
+        default = next(
+            (one.name for key in ("addressable", "gateway") for one in group.networks if key in one.default),
+            group.networks[0].name,
+        )
+        result += [
+            LinkedInstance(
+                group=group.name,
+                id=one.id,
+                index=one.index,
+                az=one.az,
+                bootstrap=one.bootstrap,
+                addresses={network: str(settings.get("ip") or "") for network, settings in one.networks.items()},
+                default_network=default,
+            )
+            for one in placement.of(group.name)
+        ]
+    return result
+
+
+async def calculate(house: House, deployment: Deployment, cloud: CloudConfig) -> dict[str, Document]:
+    """Cloud properties of vm_resources, asked of each CPI once and kept."""
+    found: dict[str, Document] = {}
+    for group in deployment.instance_groups:
+        if group.vm_resources is None:
+            continue
+        for az in [cloud.azs.get(name, Az(name)) for name in group.azs or ("",)]:
+            key = resources_key(group, az)
+            if key not in found:
+                text = await house.setting(key, "")
+                if not text:
+                    answer = await (await house.clouds.get(az.cpi)).calculate_vm_cloud_properties(group.vm_resources)
+                    text = msgspec.json.encode(answer).decode()
+                    await house.keep(key, text)
+                found[key] = msgspec.json.decode(text)
+    return found
+
+
+async def pin(
+    house: House,
+    deployment: Deployment,
+    row: DeploymentRow | None,
+    cloud: CloudConfig,
+    jobs: Mapping[tuple[str, str], JobRow],
+    links: Mapping[tuple[str, str], Mapping[str, Document]],
+) -> tuple[dict[str, str], tuple[VariableRow, ...]]:
+    """The variable versions in use, those to be made included."""
+    parts: list[object] = [links]
+    for group in deployment.instance_groups:
+        parts += [group.env, *(job.properties for job in group.jobs)]
+        if group.disk:
+            parts.append(group.disk.cloud_properties)
+    parts += [cloud]
+    parts += [row.spec.get("properties") for row in jobs.values()]
+    used = used_variables(msgspec.to_builtins(parts))
+    before = await house.store.get(VariableSetRow, f"{row.variable_set:012d}") if row and row.variable_set else None
+    resolved = await house.secrets.resolve(
+        deployment.name, deployment.variables, sorted(used), pinned=before.pins if before else {}
+    )
+    return dict(resolved.pins), resolved.rows
+
+
+async def next_set(
+    house: House, deployment: str, row: DeploymentRow | None, pins: dict[str, str]
+) -> tuple[int, tuple[VariableSetRow, ...]]:
+    """The variable set of this deploy: the last one when its pins are the same (0 when nothing was ever pinned)."""
+    sets = await house.store.find(VariableSetRow, newest_first=True, deployment=deployment)
+    if row is not None and row.variable_set:
+        last = next((one for one in sets if one.id == row.variable_set), None)
+        if last is not None and last.pins == pins:
+            return last.id, ()
+    if not pins:
+        return 0, ()
+    # ids of sets need no gap-free sequence: a preview must not use one up
+    number = max((one.id for one in await house.store.find(VariableSetRow, newest_first=True, limit=1)), default=0) + 1
+    return number, (VariableSetRow(id=number, deployment=deployment, pins=pins),)
+
+
+async def render(
+    house: House,
+    deployment: str,
+    specs: Sequence[tuple[InstanceSpec, list[JobContext]]],
+    world: World,
+    pins: dict[str, str],
+    made: Sequence[VariableRow],
+    releases: Mapping[str, ReleaseRow],
+) -> tuple[list[InstanceSpec], list[Archive]]:
+    """Specs with their renderings: kept where every job's inputs are as applied, rendered anew otherwise."""
+    applied = {one.id: one.applied for one in world.instances}
+    result: dict[str, InstanceSpec] = {}
+    open_: list[tuple[InstanceSpec, list[RenderRequest]]] = []
+    for spec, contexts in specs:
+        before = applied.get(spec.id)
+        if (
+            before is not None
+            and before.templates_blob
+            and _inputs(before) == _inputs(spec)
+            and await house.blobs.exists(before.templates_blob)
+        ):
+            result[spec.id] = msgspec.structs.replace(
+                spec,
+                configuration_hash=before.configuration_hash,
+                templates_blob=before.templates_blob,
+                templates_digest=before.templates_digest,
+                template_hashes=before.template_hashes,
+            )
+            continue
+        requests = [
+            RenderRequest(
+                instance=spec.id,
+                group=spec.group,
+                job=one.spec.name,
+                archive=await _archive(house, one.row.blob_id),
+                spec=one.row.spec,
+                context=await house.secrets.interpolate(one.context, deployment, pins, extra=made),
+            )
+            for one in contexts
+        ]
+        open_.append((spec, requests))
+    renderings = await render_all(house.templates, open_) if open_ else {}
+    for spec, _ in open_:
+        result[spec.id] = apply_rendering(spec, renderings[spec.id])
+    return [result[spec.id] for spec, _ in specs], [one.archive for one in renderings.values()]
+
+
+async def _archive(house: House, blob_id: str) -> Path:
+    return await house.blobs.path(blob_id)
+
+
+def _inputs(spec: InstanceSpec) -> list[tuple[str, str]]:
+    return sorted((job.name, job.inputs) for job in spec.jobs)
+
+
+async def missing_builds(
+    house: House, specs: Sequence[InstanceSpec], releases: Mapping[str, ReleaseRow], deployment: Deployment
+) -> list[Build]:
+    """Compilations that these instances need, each once, dependencies first."""
+    needed: dict[tuple[str, str], set[str]] = {}
+    for spec in specs:
+        for job in spec.jobs:
+            release = releases[job.release]
+            row = job_of(release, job.name, spec.group)
+            needed.setdefault((job.release, spec.stemcell), set()).update(row.packages)
+    if not any(needed.values()):
+        return []
+    compiled = {row.key for row in await house.store.find(CompiledPackageRow)}
+    found: dict[str, Build] = {}
+    for (release, stemcell), names in needed.items():
+        for key, build in builds(releases[release], sorted(names), stemcell, compiled).items():
+            found.setdefault(key, build)
+    return list(found.values())

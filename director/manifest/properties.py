@@ -71,7 +71,7 @@ def put(target: Document, path: list[str], value: Any) -> None:
             below = here[part] = dict(cast(Document, below))
         else:
             return
-        here = cast(Document, below)
+        here = below
     if value is None and path[-1] in here:
         return
     here[path[-1]] = value

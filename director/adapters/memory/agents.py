@@ -1,0 +1,140 @@
+"""Agents that live in the VMs of memory clouds, and a bus that must admit them."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from director.adapters.memory.cloud import MemoryClouds
+from director.adapters.memory.guest import Guest, Refused
+from director.adapters.memory.script import Script
+from director.model.errors import AgentError, AgentTimeout
+from director.ports.agents import AgentLog, Identity
+from director.ports.clock import Clock
+
+
+def _nowhere(url: str, data: bytes) -> None:
+    return None
+
+
+class MemoryAgents:
+    """`Agents`. An action once sent is done by its agent even if the director dies meanwhile. ``silent`` agents do not answer."""
+
+    def __init__(self, clouds: MemoryClouds, clock: Clock, upload: Callable[[str, bytes], None] = _nowhere) -> None:
+        self._clouds = clouds
+        self._clock = clock
+        self._upload = upload
+        self._guests: dict[str, Guest] = {}  # by VM cid and cloud
+        self._numbers = itertools.count(1)
+        self._under_way: set[asyncio.Future[Any]] = set()
+        self.script = Script()
+        self.admitted: set[str] = set()
+        self.silent: set[str] = set()
+
+    def guest(self, agent_id: str) -> Guest | None:
+        """The agent as it is now, None when no VM of its id runs."""
+        for cloud in self._clouds.all():
+            vm = cloud.inventory.vm_of_agent(agent_id)
+            if vm is not None:
+                return self._guests.setdefault(f"{cloud.name}/{vm.cid}", Guest(vm, self._upload))
+        return None
+
+    async def call(
+        self,
+        agent_id: str,
+        method: str,
+        *arguments: Any,
+        timeout: float = 45,
+        key: str = "",
+        fence: int = 0,
+        log: AgentLog | None = None,
+    ) -> Any:
+        if log is not None:
+            log(f"agent {agent_id} {method}")
+
+        def effect() -> Any:
+            guest = self.guest(agent_id)
+            if guest is None or agent_id in self.silent or agent_id not in self.admitted:
+                raise TimeoutError
+            if fence and fence < guest.fence:
+                raise Refused(f"stale fence {fence}, already at {guest.fence}")
+            guest.fence = max(guest.fence, fence)
+            if key and key in guest.answers:
+                return guest.answers[key]
+            value = guest.act(method, arguments)
+            if key:
+                guest.answers[key] = value
+            return value
+
+        sent = asyncio.ensure_future(self.script.perform(method, effect))
+        self._under_way.add(sent)
+        sent.add_done_callback(self._under_way.discard)
+        try:
+            return await asyncio.shield(sent)
+        except TimeoutError:
+            await self._clock.sleep(timeout)
+            message = f"Timed out sending '{method}' to agent '{agent_id}' after {timeout:g} seconds"
+            raise AgentTimeout(message, agent_id=agent_id, method=method) from None
+        except Refused as error:
+            raise AgentError(str(error), agent_id=agent_id, method=method) from None
+
+    async def run(
+        self,
+        agent_id: str,
+        method: str,
+        *arguments: Any,
+        key: str = "",
+        fence: int = 0,
+        timeout: float | None = None,
+        adopt: str = "",
+        started: Callable[[str], Any] | None = None,
+        log: AgentLog | None = None,
+    ) -> Any:
+        guest = self.guest(agent_id)
+        if adopt and guest is not None and adopt in guest.tasks:
+            return guest.tasks[adopt]
+        number = f"memory-{next(self._numbers)}"
+        if started is not None:
+            answer = started(number)
+            if asyncio.iscoroutine(answer):
+                await answer
+        value = await self.call(agent_id, method, *arguments, timeout=timeout or 45, key=key, fence=fence, log=log)
+        guest = self.guest(agent_id)
+        if guest is not None:
+            guest.tasks[number] = value
+        return value
+
+    async def wait_until_ready(self, agent_id: str, timeout: float, log: AgentLog | None = None) -> None:
+        await self.call(agent_id, "ping", timeout=timeout, log=log)
+
+    async def admit(self, agent_ids: Sequence[str]) -> None:
+        self.admitted |= set(agent_ids)
+
+    async def expel(self, agent_ids: Sequence[str]) -> None:
+        self.admitted -= set(agent_ids)
+
+    async def identity(self, agent_id: str, *, bootstrap: bool) -> Identity:
+        name = f"{agent_id}.bootstrap" if bootstrap else agent_id
+        return Identity(ca="memory ca", certificate=f"certificate of {name}", private_key=f"private key of {name}")
+
+    def heartbeat(self, agent_id: str) -> dict[str, Any] | None:
+        guest = self.guest(agent_id)
+        if guest is None or agent_id in self.silent or agent_id not in self.admitted:
+            return None
+        spec = guest.spec
+        return {
+            "deployment": spec.get("deployment"),
+            "job": (spec.get("job") or {}).get("name"),
+            "index": spec.get("index"),
+            "node_id": spec.get("id"),
+            "job_state": guest.job_state,
+            "vitals": {},
+            "number_of_processes": 0,
+            "received_at": self._clock.now(),
+        }
+
+    async def close(self) -> None:
+        """Wait for what is under way."""
+        await asyncio.gather(*self._under_way, return_exceptions=True)

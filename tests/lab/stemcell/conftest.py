@@ -41,6 +41,6 @@ def root(house: lab.Lab, stemcell: Path) -> Path:
     place = house.directory / "root"
     place.mkdir()
     with tarfile.open(stemcell, "r:gz") as outer:
-        outer.extract("image", house.directory, filter="data")
+        outer.extract("image", house.directory)
     subprocess.run(["tar", "-xzf", house.directory / "image", "--numeric-owner", "-C", place], check=True)
     return place

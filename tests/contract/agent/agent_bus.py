@@ -217,7 +217,6 @@ class Director:
         if extension:
             body["meristem"] = extension
         await self._bus.publish(f"agent.{self._agent_id}", json.dumps(body).encode())
-        await self._bus.flush()
         return request
 
     async def reply(self, request: str, number: int = 0, timeout: float = 10.0) -> dict[str, Any]:

@@ -121,7 +121,7 @@ def work_for(
         subject = replace(subject, tolerate=True)
     if spec.state == "detached":
         if vm is None:
-            name = "unchanged" if depth is Depth.NOTHING or not causes else "update"
+            name = "unchanged" if depth <= Depth.RECORD or not causes else "update"
             return Work(subject, group, change, name, row, None, False, tuple(causes))
         return Work(
             subject, group, change, "update", row, vm, False, tuple(causes) or (Cause("state", row.state, "detached"),)
@@ -137,7 +137,7 @@ def work_for(
             ids,
             name="recreate" if row.applied.state != "detached" else "create",
         )
-    if depth is Depth.NOTHING:
+    if depth <= Depth.RECORD:
         return Work(subject, group, change, "unchanged", row, vm)
     if depth is Depth.RECREATE:
         subject = replace(subject, new_agent_id=ids.next(f"vm/{spec.id}"))

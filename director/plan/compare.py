@@ -17,9 +17,10 @@ class Depth(IntEnum):
     """How much of an instance a change touches."""
 
     NOTHING = 0
-    TAGS = 1
-    UPDATE = 2
-    RECREATE = 3
+    RECORD = 1  # inputs moved, but what came of them did not: only the row is brought up to date
+    TAGS = 2
+    UPDATE = 3
+    RECREATE = 4
 
 
 class Change(Struct, frozen=True):
@@ -53,7 +54,9 @@ def compare(old: InstanceSpec, new: InstanceSpec) -> Change:
         return Change(Depth.RECREATE, causes, disk)
     if update:
         return Change(Depth.UPDATE, causes, disk)
-    return Change(Depth.TAGS if tags else Depth.NOTHING, causes)
+    if tags:
+        return Change(Depth.TAGS, causes)
+    return Change(Depth.NOTHING if old == new else Depth.RECORD, causes)
 
 
 def _vm(old: InstanceSpec, new: InstanceSpec) -> list[Cause]:
@@ -79,9 +82,16 @@ def _jobs(old: InstanceSpec, new: InstanceSpec) -> list[Cause]:
     causes = [Cause(f"jobs.{name}", None, "added") for name in after if name not in before]
     causes += [Cause(f"jobs.{name}", "present", "removed") for name in before if name not in after]
     for name, job in after.items():
-        if name in before and before[name].inputs != job.inputs:
+        if name in before and _moved(old, before[name], new, job):
             causes += _job(before[name], job)
     return causes
+
+
+def _moved(old: InstanceSpec, before: JobSpec, new: InstanceSpec, after: JobSpec) -> bool:
+    """Whether a job changed: other code, or other inputs that made other files."""
+    if before.fingerprint != after.fingerprint:
+        return True
+    return before.inputs != after.inputs and old.configuration_hash != new.configuration_hash
 
 
 def _job(old: JobSpec, new: JobSpec) -> list[Cause]:

@@ -277,6 +277,9 @@ def _update_unit(work: Work, policy: UpdatePolicy, *, canary: bool, number: int)
 def closing_stages(wanted: Wanted, work: Sequence[Work], *, touched: bool, needs: tuple[str, ...]) -> list[Stage]:
     """The deployment's row as deployed; post-deploy scripts everywhere when anything changed."""
     steps = Steps("save")
+    for one in work:
+        if one.depth_name == "unchanged" and one.change.depth is Depth.RECORD:
+            sequences.finish(steps, one.subject)
     steps.add(SaveDeployment(row=wanted.row), "record the deployment")
     result = [
         Stage("save", "Recording deployment", (Unit("save", wanted.deployment.name, tuple(steps.list)),), needs=needs)

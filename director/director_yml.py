@@ -1,0 +1,237 @@
+"""director.yml: the public form's keys that this director uses, and one section of its own, ``meristem``.
+
+Unknown keys are ignored, as the public director does; wrong ones are told all at once, each with its path.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from director.model.errors import BadRequest, Place
+
+
+class Section(BaseModel):
+    """Base of all sections."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class NatsSection(Section):
+    """``nats``: PEM paths; the two of the monitor are ours (heartbeats are heard only with them)."""
+
+    server_ca_path: Path
+    client_ca_certificate_path: Path
+    client_ca_private_key_path: Path
+    client_certificate_path: Path
+    client_private_key_path: Path
+    monitor_certificate_path: Path | None = None
+    monitor_private_key_path: Path | None = None
+
+
+class DbSection(Section):
+    """``db``: sqlite with a file (or ``:memory:``)."""
+
+    adapter: str = "sqlite"
+    database: str = ""
+
+
+class BlobstoreSection(Section):
+    """``blobstore``: provider local."""
+
+    provider: str = "local"
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class UserEntry(Section):
+    """A local user."""
+
+    name: str
+    password: str
+    scopes: tuple[str, ...] = ("bosh.admin",)
+
+
+class LocalUsers(Section):
+    """``user_management.local``."""
+
+    users: tuple[UserEntry, ...] = ()
+
+
+class UserManagement(Section):
+    """``user_management``."""
+
+    provider: str = "local"
+    local: LocalUsers = LocalUsers()
+
+
+class Provider(Section):
+    """``cloud.provider``: the default CPI's executable."""
+
+    name: str = ""
+    path: str = ""
+
+
+class CloudSection(Section):
+    """``cloud``."""
+
+    provider: Provider = Provider()
+    plugin: str = ""
+    properties: dict[str, Any] = Field(default_factory=dict)
+
+
+class AgentSection(Section):
+    """``agent``."""
+
+    env: dict[str, Any] = Field(default_factory=dict)
+    agent_wait_timeout: float = 600
+
+
+class RuntimeSection(Section):
+    """``runtime``: this machine's address as agents see it."""
+
+    ip: str = "127.0.0.1"
+    instance: str = "unknown"
+
+
+class DnsSection(Section):
+    """``dns``."""
+
+    domain_name: str = "bosh"
+
+
+class LoggingSection(Section):
+    """``logging``."""
+
+    level: str = "info"
+    file: Path | None = None
+
+
+class ApiAddress(Section):
+    """``meristem.api``: the TLS listener of the public port."""
+
+    address: str = "127.0.0.1"
+    port: int = 25555
+    certificate: Path
+    private_key: Path
+
+
+class BlobAddress(Section):
+    """``meristem.blobs``: the listener of signed URLs."""
+
+    address: str = ""
+    port: int = 25250
+
+
+class BusSection(Section):
+    """``meristem.nats``: ``managed`` runs a nats-server of our own; else the users file and pid file of one that somebody else runs."""
+
+    managed: bool = False
+    directory: Path | None = None
+    users_file: Path | None = None
+    pid_file: Path | None = None
+
+
+class CpiSection(Section):
+    """``meristem.cpi``: the default CPI as one of our plugins, with its properties."""
+
+    type: str = ""
+    exec_path: str | None = None
+    properties: dict[str, Any] = Field(default_factory=dict)
+
+
+class MeristemSection(Section):
+    """What the public form cannot say."""
+
+    api: ApiAddress | None = None
+    blobs: BlobAddress = BlobAddress()
+    nats: BusSection = BusSection()
+    cpi: CpiSection = CpiSection()
+    certificates: Path | None = None
+    task_limit: int = 5
+    lease_seconds: float = 30
+
+
+class DirectorYml(Section):
+    """The whole file. ``dir`` holds all state that has no place of its own."""
+
+    name: str
+    uuid: str = ""
+    port: int
+    dir: Path
+    mbus: str
+    nats: NatsSection
+    db: DbSection = DbSection()
+    blobstore: BlobstoreSection = BlobstoreSection()
+    cloud: CloudSection = CloudSection()
+    user_management: UserManagement = UserManagement()
+    agent: AgentSection = AgentSection()
+    runtime: RuntimeSection = RuntimeSection()
+    dns: DnsSection = DnsSection()
+    logging: LoggingSection = LoggingSection()
+    trusted_certs: str = ""
+    max_threads: int = 32
+    max_vm_create_tries: int = 5
+    keep_unreachable_vms: bool = False
+    enable_short_lived_nats_bootstrap_credentials: bool = True
+    default_ssh_options: dict[str, Any] = Field(default_factory=dict)
+    version: str = ""
+    meristem: MeristemSection = MeristemSection()
+
+
+def read_director_yml(path: Path) -> DirectorYml:
+    """The checked file; every fault is named by its key."""
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise BadRequest(
+            f"Cannot read the director's configuration: {error.strerror}",
+            place=Place(str(path)),
+            remedy="Give its path with --config",
+        ) from None
+    try:
+        data = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        raise BadRequest(f"Not YAML: {error.problem}", place=Place(str(path), line), remedy="Mend the line") from None
+    if not isinstance(data, dict):
+        raise BadRequest("The director's configuration must be a hash", place=Place(str(path), 1))
+    try:
+        found = DirectorYml.model_validate(data)
+    except ValidationError as error:
+        faults = "\n".join(f"- /{'/'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise BadRequest(
+            f"The director's configuration has {error.error_count()} faults:\n{faults}", place=Place(str(path))
+        ) from None
+    _refuse(found, path)
+    return found
+
+
+def _refuse(found: DirectorYml, path: Path) -> None:
+    """What the public form allows and this director has not."""
+    if found.db.adapter != "sqlite":
+        raise BadRequest(
+            f"db.adapter '{found.db.adapter}' is not available",
+            place=Place(str(path), 0, "/db/adapter"),
+            remedy="Use sqlite with a file in db.database",
+        )
+    if found.blobstore.provider != "local":
+        raise BadRequest(
+            f"blobstore.provider '{found.blobstore.provider}' is not available",
+            place=Place(str(path), 0, "/blobstore/provider"),
+            remedy="Use local with options.blobstore_path",
+        )
+    if found.user_management.provider != "local":
+        raise BadRequest(
+            f"user_management.provider '{found.user_management.provider}' is not available",
+            place=Place(str(path), 0, "/user_management/provider"),
+            remedy="Use local with a list of users",
+        )
+    if not (found.meristem.cpi.type or found.meristem.cpi.exec_path or found.cloud.provider.path):
+        raise BadRequest(
+            "No CPI is named",
+            place=Place(str(path), 0, "/cloud/provider/path"),
+            remedy="Give cloud.provider.path (a BOSH CPI executable) or meristem.cpi.type (a plugin such as libvirt)",
+        )

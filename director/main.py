@@ -1,0 +1,264 @@
+"""The director program: the only place where adapters meet ports."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+import uuid
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from director import __version__
+from director.adapters.blobs import ca as blob_ca
+from director.adapters.blobs.folder import FolderBlobs
+from director.adapters.blobs.listener import BlobListener, ListenAt
+from director.adapters.blobs.signed import Signer, secret_file
+from director.adapters.bus.agents import NatsAgents
+from director.adapters.bus.ca import BusFiles
+from director.adapters.bus.connection import BusIdentity
+from director.adapters.bus.identities import Identities
+from director.adapters.bus.server import NatsServer, ServerPlace
+from director.adapters.bus.users import UsersFile
+from director.adapters.clock import SystemClock
+from director.adapters.cloud.clouds import CpiClouds
+from director.adapters.cloud.spec import CpiSpec
+from director.adapters.secrets import StoreSecrets
+from director.adapters.store.life import Life
+from director.adapters.store.sql import SqlStore, open_store
+from director.adapters.task_log import StoreTaskLog
+from director.adapters.templates import ErbTemplates
+from director.api.app import create_app
+from director.api.desk import Desk, User
+from director.api.server import Address, ApiServer
+from director.director_yml import DirectorYml, read_director_yml
+from director.engine.ports import Ports
+from director.engine.probe import probe_of
+from director.engine.tasks import Runner
+from director.manifest.cpi_config import load_cpi_configs
+from director.model.errors import DirectorError
+from director.model.rows import SettingRow, VmRow
+from director.ports.store import Changes
+from director.service import configs
+from director.service.handlers import URGENT, handlers
+from director.service.house import House
+from director.steps.step import Site
+
+log = structlog.get_logger("director")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """``python -m director.main --config director.yml``; 0 after an orderly stop, 1 with one sentence when it cannot start."""
+    parser = argparse.ArgumentParser(prog="meristem director run", description="Run the director.")
+    parser.add_argument("-c", "--config", type=Path, required=True, help="director.yml")
+    given = parser.parse_args(arguments)
+    try:
+        config = read_director_yml(given.config)
+        _log_to(config)
+        asyncio.run(serve(config))
+    except DirectorError as error:
+        print(f"director: {error.description}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def serve(config: DirectorYml) -> None:
+    """Start everything, say so, and run until SIGTERM or SIGINT; tasks pause between two steps and go on at the next start."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(one, stop.set)
+    async with contextlib.AsyncExitStack() as stack:
+        await _start(config, stack)
+        await stop.wait()
+        log.info("stopping")
+
+
+async def _start(config: DirectorYml, stack: contextlib.AsyncExitStack) -> None:
+    config.dir.mkdir(parents=True, exist_ok=True)
+    life = Life.take(config.dir / "director.lock")
+    stack.callback(life.close)
+    store = await open_store(config.db.database or config.dir / "director.db")
+    stack.push_async_callback(store.close)
+    identity = await _uuid(store, config)
+    clock = SystemClock()
+    blobs, listener = _blobs(config)
+    await listener.start()
+    stack.push_async_callback(listener.stop)
+    agents = await _bus(config, store, stack)
+    clouds = CpiClouds(
+        partial(_cpis, config, store), director_uuid=identity, locks=config.dir / "locks", log=partial(log.info, "cpi")
+    )
+    (config.dir / "locks").mkdir(exist_ok=True)
+    stack.push_async_callback(clouds.close)
+    secrets = StoreSecrets(store, config.dir / "secrets.key", config.name)
+    templates = ErbTemplates()
+    stack.push_async_callback(templates.close)
+    site = _site(config, identity)
+    house = House(
+        store=store,
+        clouds=clouds,
+        agents=agents,
+        blobs=blobs,
+        secrets=secrets,
+        templates=templates,
+        clock=clock,
+        site=site,
+        spool=config.dir / "spool",
+        own_addresses=_own_addresses(config),
+        max_threads=config.max_threads,
+    )
+    house.spool.mkdir(exist_ok=True)
+    runner = Runner(
+        Ports(store, clouds, agents, blobs, secrets, clock, site),
+        handlers(house),
+        lambda task: StoreTaskLog(store, task, clock),
+        owner=life.owner,
+        earlier=life.earlier,
+        limit=config.meristem.task_limit,
+        urgent=URGENT,
+        term=config.meristem.lease_seconds,
+        probe=probe_of(),
+    )
+    desk = Desk(
+        house,
+        runner,
+        tuple(User(one.name, one.password, one.scopes) for one in config.user_management.local.users),
+        version=config.version or __version__,
+        cpi=config.cloud.plugin or config.cloud.provider.name or config.meristem.cpi.type,
+        gateway=dict(config.default_ssh_options),
+    )
+    for address in _addresses(config):
+        server = ApiServer(create_app(desk), address)
+        await server.start()
+        stack.push_async_callback(server.stop)
+        log.info("listening", host=address.host, port=address.port, tls=address.certificate is not None)
+    await runner.start()
+    stack.push_async_callback(runner.stop)
+    log.info("director started", name=config.name, uuid=identity, version=desk.version)
+
+
+async def _uuid(store: SqlStore, config: DirectorYml) -> str:
+    """The file's uuid, or one made once."""
+    row = await store.get(SettingRow, "uuid")
+    if row is not None and config.uuid in ("", row.value):
+        return row.value
+    row = SettingRow(name="uuid", value=config.uuid or str(uuid.uuid4()))
+    await store.commit(Changes(put=(row,)))
+    return row.value
+
+
+def _blobs(config: DirectorYml) -> tuple[FolderBlobs, BlobListener]:
+    host = config.meristem.blobs.address or config.runtime.ip
+    port = config.meristem.blobs.port
+    files = blob_ca.create(config.meristem.certificates or config.dir / "certificates", [host])
+    signer = Signer(secret_file(config.dir / "blobs.secret"), f"https://{host}:{port}")
+    folder = Path(config.blobstore.options.get("blobstore_path") or config.dir / "blobs")
+    given = config.agent.env.get("bosh", {}).get("blobstores")
+    blobs = FolderBlobs(folder, signer, ca=files.ca.read_text(), settings=given)
+    return blobs, BlobListener(blobs, signer, ListenAt(host, port, files.certificate, files.key))
+
+
+async def _bus(config: DirectorYml, store: SqlStore, stack: contextlib.AsyncExitStack) -> NatsAgents:
+    nats = config.nats
+    bus = config.meristem.nats
+    known = [row.agent_id for row in await store.find(VmRow)]
+    users: UsersFile | None = None
+    if bus.managed:
+        host, _, port = config.mbus.rpartition("//")[2].rpartition("@")[2].partition(":")
+        place = ServerPlace(
+            host, int(port or 4222), bus.directory or config.dir / "nats", BusFiles(nats.server_ca_path.parent)
+        )
+        place.directory.mkdir(parents=True, exist_ok=True)
+        users = UsersFile(place.users_file, place.pid_file)
+        users.ensure()
+        server = NatsServer(place)
+        await server.ensure()
+        await server.supervise()
+        stack.push_async_callback(server.release)
+    elif bus.users_file is not None:
+        users = UsersFile(bus.users_file, bus.pid_file)
+    monitor = None
+    if nats.monitor_certificate_path and nats.monitor_private_key_path:
+        monitor = BusIdentity(nats.server_ca_path, nats.monitor_certificate_path, nats.monitor_private_key_path)
+    agents = NatsAgents(
+        config.mbus,
+        BusIdentity(nats.server_ca_path, nats.client_certificate_path, nats.client_private_key_path),
+        Identities.load(
+            client_ca=nats.client_ca_certificate_path,
+            client_ca_key=nats.client_ca_private_key_path,
+            server_ca=nats.server_ca_path,
+        ),
+        monitor=monitor,
+        users=users,
+        name=config.name,
+    )
+    await agents.start(known)
+    stack.push_async_callback(agents.close)
+    return agents
+
+
+async def _cpis(config: DirectorYml, store: SqlStore) -> list[CpiSpec]:
+    """The CPI config's entries, or the one default CPI of director.yml."""
+    rows = await configs.current(store, "cpi")
+    entries = load_cpi_configs([(f"cpi config '{row.name}'", row.content) for row in rows])
+    if entries:
+        return [
+            CpiSpec(one.name, one.type, one.exec_path or None, one.properties, migrated_from=one.migrated_from)
+            for one in entries
+        ]
+    cpi = config.meristem.cpi
+    if cpi.type or cpi.exec_path:
+        return [CpiSpec("", cpi.type or "custom", cpi.exec_path, cpi.properties)]
+    return [CpiSpec("", config.cloud.provider.name or "default", config.cloud.provider.path)]
+
+
+def _site(config: DirectorYml, identity: str) -> Site:
+    return Site(
+        name=config.name,
+        uuid=identity,
+        mbus=config.mbus,
+        agent_env=config.agent.env.get("bosh") or {},
+        agent_wait_timeout=config.agent.agent_wait_timeout,
+        max_vm_create_tries=config.max_vm_create_tries,
+        trusted_certs=config.trusted_certs,
+        keep_unreachable_vms=config.keep_unreachable_vms,
+        rotate_bootstrap_identities=config.enable_short_lived_nats_bootstrap_credentials,
+        dns_domain=config.dns.domain_name,
+    )
+
+
+def _addresses(config: DirectorYml) -> list[Address]:
+    """Plain HTTP on loopback at ``port`` (a proxy adds TLS), and the TLS listener where one is given."""
+    found = [Address("127.0.0.1", config.port)]
+    api = config.meristem.api
+    if api is not None:
+        found.append(Address(api.address, api.port, api.certificate, api.private_key))
+    return found
+
+
+def _own_addresses(config: DirectorYml) -> list[str]:
+    """Addresses of this machine: never given to a VM."""
+    own = {config.runtime.ip, config.meristem.blobs.address}
+    with contextlib.suppress(OSError):
+        own.update(str(one[4][0]) for one in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET))
+    return sorted(one for one in own if one)
+
+
+def _log_to(config: DirectorYml) -> None:
+    level = logging.getLevelNamesMapping().get(config.logging.level.upper(), logging.INFO)
+    logging.basicConfig(level=max(level, logging.INFO), stream=sys.stdout, format="%(levelname)s %(name)s: %(message)s")
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(level), logger_factory=structlog.PrintLoggerFactory()
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,21 +33,27 @@ class Pair:
     private_key: str
 
 
-with warnings.catch_warnings():
-    # the contract's country has three letters: the library refuses that unless told otherwise, and then warns
-    warnings.simplefilter("ignore")
-    _COUNTRY = x509.NameAttribute(NameOID.COUNTRY_NAME, "USA", _validate=False)
+_quiet = threading.Lock()
+
+
+@contextmanager
+def _unusual_names() -> Generator[None]:
+    """The contract's country has three letters and an agent's common name up to 66: the library warns of both when told to take them."""
+    with _quiet, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Attribute's length")
+        yield
 
 
 def subject(common_name: str) -> x509.Name:
     """``C=USA, O=Cloud Foundry, CN=...`` (agent protocol §1)."""
-    return x509.Name(
-        [
-            _COUNTRY,
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Cloud Foundry"),
-            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
-        ]
-    )
+    with _unusual_names():
+        return x509.Name(
+            [
+                x509.NameAttribute(NameOID.COUNTRY_NAME, "USA", _validate=False),
+                x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Cloud Foundry"),
+                x509.NameAttribute(NameOID.COMMON_NAME, common_name, _validate=False),
+            ]
+        )
 
 
 class Authority:
@@ -53,8 +61,7 @@ class Authority:
 
     def __init__(self, certificate: str, private_key: str) -> None:
         self.certificate = certificate
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # as above: reading such a name warns too
+        with _unusual_names():
             self._issuer = x509.load_pem_x509_certificate(certificate.encode()).subject
         key = serialization.load_pem_private_key(private_key.encode(), None)
         if not isinstance(key, CertificateIssuerPrivateKeyTypes):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 
 import pytest
 
@@ -10,10 +11,11 @@ from director.model.errors import AgentError, AgentTimeout
 
 
 async def test_call_answers_value_and_logs_it(agents: NatsAgents, speak) -> None:
-    await speak("a1")
+    agent_id = str(uuid.uuid4())
+    await speak(agent_id)
     lines: list[str] = []
-    assert await agents.call("a1", "ping", log=lines.append) == "pong"
-    assert lines[0].startswith('SENT: agent.a1 {"protocol":3,"method":"ping","arguments":[],"reply_to":"director.')
+    assert await agents.call(agent_id, "ping", log=lines.append) == "pong"
+    assert lines[0].startswith(f'SENT: agent.{agent_id} {{"protocol":3,"method":"ping","arguments":[],"reply_to":"director.')
     assert lines[1].startswith("RECEIVED: director.") and lines[1].endswith('{"value":"pong"}')
 
 

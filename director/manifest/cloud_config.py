@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from director.manifest.compilation import read_compilation
 from director.manifest.networks import NetworkRules, read_network
+from director.manifest.placeholder_check import check_placeholders
 from director.manifest.reader import MISSING, Node, open_document, unique
 from director.model.cloud_config import Az, CloudConfig, Compilation, DiskType, VmType
 from director.model.errors import Faults
@@ -22,6 +23,8 @@ def load_cloud_config(texts: Sequence[tuple[str, str]], *, rules: NetworkRules |
     documents = [
         found for name, text in texts if (found := open_document(text, name, faults, what="Cloud config", code=440011))
     ]
+    for one in documents:
+        check_placeholders(one, absolute_only=True)
     joined = {section: [item for one in documents for item in one.items(section)] for section in _SECTIONS}
     azs = _by_name(joined["azs"], _az, "az", 190017, faults)
     vm_types = _by_name(joined["vm_types"], _vm_type, "vm type", 190004, faults)

@@ -9,6 +9,7 @@ from msgspec import structs
 from director.manifest.addons import Target, place_addons, read_addons
 from director.manifest.features import read_features
 from director.manifest.instance_groups import GroupContext, read_instance_groups
+from director.manifest.placeholder_check import check_placeholders
 from director.manifest.reader import Node, open_document
 from director.manifest.releases import read_releases, read_stemcells
 from director.manifest.runtime_config import RuntimeConfig
@@ -61,6 +62,7 @@ def load_deployment(
     if node is None:
         faults.settle()
         raise AssertionError("a document that does not open has a fault")
+    check_placeholders(node)
     _refuse_old_sections(node)
     title = node.text("name") or ""
     releases, stemcells = read_releases(node), read_stemcells(node)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from msgspec import Struct, field
 
 from director.manifest.addons import Addon, read_addons
+from director.manifest.placeholder_check import check_placeholders
 from director.manifest.reader import Node, open_document, unique
 from director.manifest.releases import read_release
 from director.manifest.variables import refuse_doubles, variable_nodes
@@ -38,6 +39,7 @@ def load_runtime_configs(texts: Sequence[tuple[str, str]]) -> tuple[RuntimeConfi
     for name, text in texts:
         node = open_document(text, name, faults, what="Runtime config", code=440011)
         if node:
+            check_placeholders(node)
             documents.append((name, node))
     releases = {name: _releases(node) for name, node in documents}
     listed = {one.name: one for found in releases.values() for one, _ in found}

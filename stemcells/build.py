@@ -100,6 +100,8 @@ def _build_agent(out: Path, say: Callable[[str], None]) -> Path:
 
 def _digest(recipe: Recipe, version: str, root: str, added: list[overlay.Entry], program: Path) -> str:
     """Digest of a stemcell's inputs. The agent counts by the contents of its archive, not by the time of packing."""
+    if not zipfile.is_zipfile(program):
+        raise RecipeError(f"{program}: not a zip archive, so no agent")
     digest = hashlib.sha256(f"{recipe.name}\0{version}\0{root}\0{recipe.formats}\0".encode())
     with zipfile.ZipFile(program) as archive:
         for info in sorted(archive.infolist(), key=lambda info: info.filename):

@@ -1,0 +1,3 @@
+"""One file per verb; each is imported only when its verb is used."""
+
+from __future__ import annotations

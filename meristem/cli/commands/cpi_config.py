@@ -1,0 +1,13 @@
+"""`cpi-config`: show it."""
+
+from __future__ import annotations
+
+from meristem.cli.config_update import show_latest
+from meristem.cli.session import Session
+from meristem.cli.verb import command, option
+
+
+@command("cpi-config", option("--name", default="default", help="Config name."))
+def COMMAND(session: Session, name: str) -> None:
+    """Show the CPI config."""
+    show_latest(session, "cpi", name or "default")

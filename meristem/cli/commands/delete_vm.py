@@ -1,0 +1,16 @@
+"""`delete-vm`."""
+
+from __future__ import annotations
+
+from meristem.cli.director import escaped
+from meristem.cli.session import Session
+from meristem.cli.task_follow import follow
+from meristem.cli.verb import argument, command
+
+
+@command("delete-vm", argument("cid"))
+def COMMAND(session: Session, cid: str) -> None:
+    """Delete a VM by CID."""
+    director = session.director()
+    session.screen.confirm()
+    follow(session, director.start("DELETE", f"/vms/{escaped(cid)}"))

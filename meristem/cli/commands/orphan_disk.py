@@ -1,0 +1,16 @@
+"""`orphan-disk`."""
+
+from __future__ import annotations
+
+from meristem.cli.director import escaped
+from meristem.cli.session import Session
+from meristem.cli.task_follow import follow
+from meristem.cli.verb import argument, command
+
+
+@command("orphan-disk", argument("cid"))
+def COMMAND(session: Session, cid: str) -> None:
+    """Orphan an attached disk."""
+    director = session.director()
+    session.screen.confirm()
+    follow(session, director.start("DELETE", f"/disks/{escaped(cid)}", {"orphan": "true"}))

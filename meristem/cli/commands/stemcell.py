@@ -1,0 +1,7 @@
+"""`stemcell build NAME`."""
+
+from __future__ import annotations
+
+from meristem.cli.program_group import group
+
+COMMAND = group("stemcell", "Build stemcells.", {"build": ("stemcells.build:main", "Build the stemcell NAME.")})

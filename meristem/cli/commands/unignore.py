@@ -1,0 +1,16 @@
+"""`unignore`."""
+
+from __future__ import annotations
+
+from meristem.cli.director import escaped
+from meristem.cli.session import Session
+from meristem.cli.slug import one_instance
+from meristem.cli.verb import argument, command
+
+
+@command("unignore", argument("slug", metavar="GROUP/ID"))
+def COMMAND(session: Session, slug: str) -> None:
+    """Take an ignored instance back."""
+    found = one_instance(slug)
+    path = f"/deployments/{escaped(session.deployment())}/instance_groups/{escaped(found.group)}"
+    session.director().send("PUT", f"{path}/{escaped(found.instance)}/ignore", {"ignore": False})

@@ -16,7 +16,6 @@ from tests.e2e.loopback.api import Api
 from tests.e2e.loopback.bus import Bus, free_port, start_bus, wait_for_port
 from tests.e2e.loopback.certificates import Authority
 from tests.e2e.loopback.cloud import REPOSITORY, DummyCloud
-from tests.e2e.loopback.front import Front
 
 USER, PASSWORD = "admin", "admin-password"
 
@@ -31,7 +30,6 @@ class World:
     cloud: DummyCloud
     config: Path
     port: int
-    front: Front
     process: subprocess.Popen[bytes]
     apis: list[Api] = field(default_factory=list)
 
@@ -58,12 +56,11 @@ class World:
         self.process.wait(10)
 
     def start_director(self) -> None:
-        self.process = launch(self.config, self.log, _backend(self.config))
+        self.process = launch(self.config, self.log, self.port)
 
     def stop(self) -> None:
         for api in self.apis:
             api.close()
-        self.front.stop()
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
@@ -78,15 +75,19 @@ class World:
 def director_yml(
     directory: Path, port: int, bus: Bus, cloud: DummyCloud, authority: Authority, **more: Any
 ) -> dict[str, Any]:
-    """The public form with nothing but what a start needs, local blobs that agents read in place, and ``more`` on top."""
+    """The public form with nothing but what a start needs, local blobs that agents read in place, and ``more`` on top.
+
+    The own section says what the public form cannot: TLS for ``port`` (else a web server in front has it), and who keeps the bus' users.
+    """
     certificate, key = authority.issue("director", "default.director.bosh-internal")
     monitor_certificate, monitor_key = authority.issue("hm", "default.hm.bosh-internal")
+    api_certificate, api_key = authority.issue("api", "director.loopback", server=True)
     blobs = directory / "blobs"
     blobstore = {"provider": "local", "options": {"blobstore_path": str(blobs)}}
     return {
         "name": "loopback",
         "version": "0.0.0",
-        "port": port,
+        "port": free_port(),
         "dir": str(directory / "director"),
         "audit_log_path": str(directory / "audit"),
         "logging": {"level": "DEBUG"},
@@ -97,6 +98,8 @@ def director_yml(
             "client_ca_private_key_path": str(authority.key),
             "client_certificate_path": str(certificate),
             "client_private_key_path": str(key),
+            "monitor_certificate_path": str(monitor_certificate),
+            "monitor_private_key_path": str(monitor_key),
         },
         "db": {"adapter": "sqlite", "database": str(directory / "director.db")},
         "blobstore": blobstore,
@@ -106,7 +109,14 @@ def director_yml(
         "user_management": {"provider": "local", "local": {"users": [{"name": USER, "password": PASSWORD}]}},
         "agent": {"env": {"bosh": {"blobstores": [blobstore]}}, "agent_wait_timeout": 60},
         "meristem": {
-            "monitor": {"certificate_path": str(monitor_certificate), "private_key_path": str(monitor_key)},
+            "api": {
+                "address": "127.0.0.1",
+                "port": port,
+                "certificate": str(api_certificate),
+                "private_key": str(api_key),
+            },
+            "blobs": {"address": "127.0.0.1", "port": free_port()},
+            "certificates": str(directory / "blob-certs"),
             "nats": {"managed": False, "users_file": str(bus.users), "pid_file": str(bus.pid_file)},
         },
         **more,
@@ -138,21 +148,15 @@ def build_world(directory: Path, agent: list[str], **more: Any) -> World:
     authority = Authority(directory / "certs")
     bus = start_bus(directory / "nats", authority)
     cloud = DummyCloud.build(directory, bus.url, agent)
-    backend, port = free_port(), free_port()
+    port = free_port()
     config = directory / "director.yml"
     for name in ("blobs", "director", "audit"):
         (directory / name).mkdir()
-    config.write_text(yaml.safe_dump(director_yml(directory, backend, bus, cloud, authority, **more), sort_keys=False))
-    front = Front(port, backend, *authority.issue("api", "director.loopback", server=True))
+    config.write_text(yaml.safe_dump(director_yml(directory, port, bus, cloud, authority, **more), sort_keys=False))
     try:
-        process = launch(config, directory / "director.log", backend)
+        process = launch(config, directory / "director.log", port)
     except BaseException:
         cloud.close()
         bus.stop()
         raise
-    front.start()
-    return World(directory, authority, bus, cloud, config, port, front, process)
-
-
-def _backend(config: Path) -> int:
-    return int(yaml.safe_load(config.read_text())["port"])
+    return World(directory, authority, bus, cloud, config, port, process)

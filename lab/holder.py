@@ -36,6 +36,18 @@ log_outputs = "3:file:/var/log/libvirt/libvirtd.log"
 """
 
 
+QEMU_CONF = """\
+user = "root"
+group = "root"
+dynamic_ownership = 0
+remember_owner = 0
+security_driver = "none"
+stdio_handler = "file"
+namespaces = []
+"""
+"""libvirtd starts all its drivers or none; this one would ask for a user that only the system-wide set-up makes."""
+
+
 def write_configuration(record: LabRecord) -> None:
     """libvirt's own directories below the lab's directory, with nothing of the machine's in them."""
     top = Path(record.directory)
@@ -44,6 +56,7 @@ def write_configuration(record: LabRecord) -> None:
     # libvirt keeps the MAC addresses of a network there, and expects its package to have made the folder.
     (top / "lib" / "dnsmasq").mkdir(exist_ok=True)
     (top / "etc" / "libvirtd.conf").write_text(LIBVIRTD_CONF)
+    (top / "etc" / "qemu.conf").write_text(QEMU_CONF)
     (top / "etc" / "lxc.conf").write_text('security_driver = "none"\n')
 
 

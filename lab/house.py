@@ -108,8 +108,18 @@ def _build(record: LabRecord) -> LabRecord:
     if holder.returncode != 0:
         raise LabError(f"lab {record.name}: {holder.stderr.strip()}")
     pid = int(holder.stdout)
-    libvirtd = int((Path(record.directory) / "run" / "libvirtd.pid").read_text())
+    libvirtd = _libvirtd_pid(Path(record.directory))
     full = replace(record, holder_pid=pid, holder_started=start_time(pid) or 0, libvirtd_pid=libvirtd)
     full.save()
     network.start(full)
     return full
+
+
+def _libvirtd_pid(top: Path) -> int:
+    """The daemon's pid; it reports success before its drivers have started, and removes its pid file when one failed."""
+    try:
+        return int((top / "run" / "libvirtd.pid").read_text())
+    except (FileNotFoundError, ValueError):
+        log = top / "log" / "libvirtd.log"
+        words = "\n".join(log.read_text().splitlines()[-5:]) if log.is_file() else "it left no log"
+        raise LabError(f"libvirtd did not start:\n{words}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -33,7 +34,8 @@ def test_without_ground(broken):
 def run(folder: Path, *arguments: str) -> tuple[Path, int]:
     report = folder / "report.xml"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *arguments]
-    return report, subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    return report, subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False).returncode
 
 
 def test_a_real_report_is_counted(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ class ExecutableClient:
             response = cast(object, json.loads(output))
         except ValueError:
             text = output[: wire.SHOWN].decode(errors="replace")
-            response = redact.scrub(text, known) or f"nothing (exit code {status})"
+            response = redact.scrub(text.strip(), known) or f"nothing (exit code {status})"
         return wire.read_response(method, identity, response)
 
     async def close(self) -> None:

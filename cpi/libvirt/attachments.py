@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import string
 import time
+from collections.abc import Callable
 from types import TracebackType
 
 import libvirt
@@ -17,6 +18,7 @@ from cpi.libvirt.records import Fields, Shelf, text
 
 TARGETS = [f"sd{letter}" for letter in string.ascii_lowercase[1:]]
 DETACH_WAIT = 30.0
+START_WAIT = 10.0
 
 
 class Held:
@@ -64,7 +66,7 @@ def attach(config: Config, guest: Guest, call: Call, found: libvirt.virDomain, d
                 target = _free_target(found, present, _promised(config, vm_cid))
             disks.write(disk_cid, {**record, "vm": vm_cid, "target": target})
             call.check()
-            found.attachDeviceFlags(disk_xml(source, target), _flags(found))
+            _when_started(call, found, lambda: found.attachDeviceFlags(disk_xml(source, target), _flags(found)))
             call.log(f"disk '{disk_cid}' is /dev/{target} ({source}) of VM '{vm_cid}'")
         except BaseException:
             guest.free_disk(disks.folder(disk_cid) / "disk.raw")
@@ -88,7 +90,7 @@ def detach(config: Config, guest: Guest, call: Call, found: libvirt.virDomain, d
             place = guest.disk_in_use(found.ID(), target, source) if found.isActive() else None
             if place is not None:
                 raise CloudError(f"disk '{disk_cid}' is mounted at {place} in VM '{vm_cid}'; unmount it there first")
-            found.detachDeviceFlags(disk_xml(source, target), _flags(found))
+            _when_started(call, found, lambda: found.detachDeviceFlags(disk_xml(source, target), _flags(found)))
             _wait_gone(guest, call, found, target, disk_cid)
         if not guest.free_disk(file):
             raise CloudError(f"disk '{disk_cid}' is still in use by VM '{vm_cid}' after it was detached")
@@ -146,6 +148,21 @@ def _free_target(found: libvirt.virDomain, present: dict[str, str], promised: se
 
 def _flags(found: libvirt.virDomain) -> int:
     return libvirt.VIR_DOMAIN_AFFECT_CONFIG | (libvirt.VIR_DOMAIN_AFFECT_LIVE if found.isActive() else 0)
+
+
+def _when_started(call: Call, found: libvirt.virDomain, change: Callable[[], object]) -> None:
+    """libvirt refuses a live change until it has heard of the container's first process, a moment after the start."""
+    until = time.monotonic() + call.remaining(START_WAIT)
+    while True:
+        try:
+            change()
+        except libvirt.libvirtError as error:
+            early = error.get_error_code() == libvirt.VIR_ERR_OPERATION_INVALID and found.isActive()
+            if not early or time.monotonic() >= until:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def _wait_gone(guest: Guest, call: Call, found: libvirt.virDomain, target: str, disk_cid: str) -> None:

@@ -22,8 +22,8 @@ from cpi.contract import (
     Info,
     NotSupported,
     StemcellNotFound,
-    VMNotFound,
     VmCreated,
+    VMNotFound,
     implements,
 )
 

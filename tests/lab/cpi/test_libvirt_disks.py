@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 
 import pytest
@@ -140,10 +141,8 @@ async def test_a_worker_killed_in_between(method, delay, vm, world, call, tmp_pa
     await asyncio.sleep(delay)
     if not going.done():
         os.kill(client.pid, 9)
-    try:
+    with contextlib.suppress(WorkerDied):
         await going
-    except WorkerDied:
-        pass
     await client.close()
     if method == "attach_disk":
         assert await call("attach_disk", cid, disk) == {"path": "/dev/sdb", "partition": False}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import stat
@@ -155,10 +156,8 @@ async def test_a_worker_killed_while_it_creates(delay, vm, world, stemcell, tmp_
     await asyncio.sleep(delay)
     if client.pid is not None and not creating.done():
         os.kill(client.pid, 9)
-    try:
+    with contextlib.suppress(WorkerDied):
         await creating
-    except WorkerDied:
-        pass
     found = await client.call("find", ["vm", "vm-killed"], world.context)
     if found is None:
         assert world.leftovers() == {}

@@ -12,12 +12,13 @@ from agent.errors import AgentError
 from agent.layout import Layout
 from agent.process.command import command
 from agent.supervise import monit_config
-from agent.supervise.monit_file import CheckedProcess, processes
-from agent.supervise.monit_status import GROUP, MonitService, MonitStatus
+from agent.supervise.monit_file import CheckedProcess, members, processes
+from agent.supervise.monit_status import MonitReport, MonitService, MonitStatus
 from agent.supervise.port import Service, Unreachable
 
 log = logging.getLogger(__name__)
 
+GROUP = "vcap"
 _GLANCE = 0.1
 _ORDER_TIMEOUT = 20.0
 _HTTP_PORT = re.compile(r"^set httpd port (\d+)", re.MULTILINE)
@@ -42,7 +43,7 @@ class Monit:
             if not durable.same_content(folder / name, data):
                 durable.write_bytes(folder / name, data, mode=0o600)
                 changed = True
-        expected = {process.name for text in files.values() for process in processes(text)}
+        expected = self._members()
         if changed or {service.name for service in self._ask_patiently()} != expected:
             self._reload(expected)
 
@@ -80,13 +81,23 @@ class Monit:
     def services(self) -> list[Service]:
         return [service.as_service() for service in self._ask()]
 
+    def _members(self) -> set[str]:
+        return {name for text in self._texts() for name in members(text, GROUP)}
+
+    def _texts(self) -> list[str]:
+        return [path.read_text() for path in sorted(self._layout.monit_jobs.glob("*.monitrc"))]
+
     def _ask(self) -> list[MonitService]:
+        mine = self._members()
+        return [service for service in self._report().services if service.name in mine]
+
+    def _report(self) -> MonitReport:
         try:
             user, password = monit_config.credentials(self._layout)
             found = _HTTP_PORT.search(self._layout.monit_rc.read_text())
         except (AgentError, OSError) as error:
             raise Unreachable(str(error)) from None
-        return MonitStatus(int(found[1]) if found else monit_config.PORT, user, password).services()
+        return MonitStatus(int(found[1]) if found else monit_config.PORT, user, password).read()
 
     def _ask_patiently(self) -> list[MonitService]:
         return self._until(lambda _found: True, "to answer")
@@ -109,8 +120,21 @@ class Monit:
         tested = command(["monit", "-c", self._layout.monit_rc, "-t"], check=False)
         if tested.returncode != 0:
             raise AgentError(f"a job's monit file is not valid: {(tested.stdout + tested.stderr).strip()[-600:]}")
+        before = self._incarnation()
+        while int(time.time()) <= before:
+            # Monit counts its lives in seconds: two reloads within one could not be told apart.
+            time.sleep(_GLANCE)
         self._monit("reload")
-        self._until(lambda found: {service.name for service in found} == expected, "to load the jobs' files")
+        self._until(
+            lambda found: {service.name for service in found} == expected and self._incarnation() != before,
+            "to load the jobs' files",
+        )
+
+    def _incarnation(self) -> int:
+        try:
+            return self._report().incarnation
+        except Unreachable:
+            return 0
 
     def _order(self, verb: str) -> None:
         # Right after a reload monit refuses orders for services that it does not know yet.
@@ -128,5 +152,4 @@ class Monit:
         return done.returncode == 0, (done.stdout + done.stderr).strip()[-400:]
 
     def _alive(self) -> list[CheckedProcess]:
-        texts = [path.read_text() for path in sorted(self._layout.monit_jobs.glob("*.monitrc"))]
-        return [process for text in texts for process in processes(text) if process.pid is not None]
+        return [process for text in self._texts() for process in processes(text) if process.pid is not None]

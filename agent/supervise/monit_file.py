@@ -8,6 +8,7 @@ from pathlib import Path
 
 _PROCESS = re.compile(r"^\s*check\s+process\s+(\"[^\"]+\"|\S+)", re.IGNORECASE | re.MULTILINE)
 _ANY_CHECK = re.compile(r"^\s*check\s+\w+\s", re.IGNORECASE | re.MULTILINE)
+_NAMED_CHECK = re.compile(r"\s*check\s+\w+\s+(\"[^\"]+\"|\S+)", re.IGNORECASE)
 _PIDFILE = re.compile(r"(?:with\s+)?pidfile\s+(\"[^\"]+\"|\S+)", re.IGNORECASE)
 _PROGRAM = r"\b{0}\s+(?:program\s*)?(?:=\s*)?(?:\"([^\"]+)\"|'([^']+)')"
 _START = re.compile(_PROGRAM.format("start"), re.IGNORECASE)
@@ -50,6 +51,19 @@ def processes(text: str) -> list[CheckedProcess]:
         path = Path(pidfile[1].strip('"')) if pidfile else None
         found.append(CheckedProcess(head[1].strip('"'), path, _program(_START, block), _program(_STOP, block)))
     return found
+
+
+def members(text: str, group: str) -> set[str]:
+    """Names of the checks of any kind that belong to ``group``."""
+    text = _COMMENT.sub("", text)
+    starts = [match.start() for match in _ANY_CHECK.finditer(text)] + [len(text)]
+    blocks = [text[begin:end] for begin, end in zip(starts, starts[1:])]
+    wanted = re.compile(rf"\bgroup\s+\"?{re.escape(group)}\b", re.IGNORECASE)
+    return {
+        head[1].strip('"')
+        for block in blocks
+        if (head := _NAMED_CHECK.match(block)) is not None and wanted.search(block)
+    }
 
 
 def _program(pattern: re.Pattern[str], block: str) -> str:

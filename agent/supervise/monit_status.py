@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from agent.supervise.port import FAILING, RUNNING, STARTING, Service, Unreachable
 
-GROUP = "vcap"
+_SYSTEM = "5"
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,14 @@ class MonitService:
         return Service(self.name, self.state, self.uptime, self.memory_kb, self.memory_percent, self.cpu_percent)
 
 
+@dataclass(frozen=True)
+class MonitReport:
+    """One answer. ``incarnation`` is the second of monit's last start or reload."""
+
+    incarnation: int
+    services: list[MonitService]
+
+
 class MonitStatus:
     """Reads /_status of monit's HTTP server."""
 
@@ -44,8 +52,8 @@ class MonitStatus:
         self._port = port
         self._headers = {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
 
-    def services(self) -> list[MonitService]:
-        """The services of group vcap. Raises Unreachable."""
+    def read(self) -> MonitReport:
+        """What monit knows now. Raises Unreachable."""
         connection = http.client.HTTPConnection(self._host, self._port, timeout=5)
         try:
             connection.request("GET", "/_status?format=xml", headers=self._headers)
@@ -60,26 +68,21 @@ class MonitStatus:
             connection.close()
 
 
-def parse(body: bytes) -> list[MonitService]:
-    """The services of group vcap in monit's XML."""
+def parse(body: bytes) -> MonitReport:
+    """A report from monit's XML, which says nothing of groups. The VM itself, a service to monit, is left out."""
     root = ElementTree.fromstring(body)  # noqa: S314 (from monit on loopback, after its password)
-    members = {
-        name.text for group in root.iter("servicegroup") if group.get("name") == GROUP for name in group.iter("service")
-    }
-    found: list[MonitService] = []
-    for entry in root.findall("service"):
-        name = entry.findtext("name") or entry.get("name") or ""
-        if name in members:
-            found.append(
-                MonitService(
-                    name=name,
-                    status=int(entry.findtext("status") or 0),
-                    monitored=int(entry.findtext("monitor") or 0),
-                    pending=int(entry.findtext("pendingaction") or 0),
-                    uptime=int(entry.findtext("uptime") or 0),
-                    memory_kb=int(entry.findtext("memory/kilobytetotal") or 0),
-                    memory_percent=float(entry.findtext("memory/percenttotal") or 0),
-                    cpu_percent=float(entry.findtext("cpu/percenttotal") or 0),
-                )
-            )
-    return found
+    found = [
+        MonitService(
+            name=entry.findtext("name") or "",
+            status=int(entry.findtext("status") or 0),
+            monitored=int(entry.findtext("monitor") or 0),
+            pending=int(entry.findtext("pendingaction") or 0),
+            uptime=int(entry.findtext("uptime") or 0),
+            memory_kb=int(entry.findtext("memory/kilobytetotal") or 0),
+            memory_percent=float(entry.findtext("memory/percenttotal") or 0),
+            cpu_percent=float(entry.findtext("cpu/percenttotal") or 0),
+        )
+        for entry in root.findall("service")
+        if entry.get("type") != _SYSTEM
+    ]
+    return MonitReport(int(root.findtext("server/incarnation") or 0), found)

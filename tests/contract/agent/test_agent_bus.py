@@ -22,7 +22,10 @@ async def test_ping_heartbeat_push_and_memory(vm: AgentProcess, director: Direct
     request = await director.post("apply", vm.spec({"bin/run": "echo"}), key="k1", fence=1)
     task = (await director.reply(request))["value"]
     assert task["state"] == "running"
-    assert await director.reply(request, 1) == {"meristem": {"agent_task_id": task["agent_task_id"]}, "value": "applied"}
+    assert await director.reply(request, 1) == {
+        "meristem": {"agent_task_id": task["agent_task_id"]},
+        "value": "applied",
+    }
     assert await director.ask("get_task", task["agent_task_id"]) == "applied"
     assert vm.rss_kb() < 40_000
 

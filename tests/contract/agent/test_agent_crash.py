@@ -16,7 +16,7 @@ from agent_bus import Authority, Director, NatsServer
 from agent_process import AgentProcess, await_path, tarball
 
 # Notes that it began, waits until the test opens the gate, notes that it ends.
-GATED = 'echo begin >>{0}/note; touch {0}/began; while [ ! -e {0}/gate ]; do sleep 0.02; done; echo end >>{0}/note'
+GATED = "echo begin >>{0}/note; touch {0}/began; while [ ! -e {0}/gate ]; do sleep 0.02; done; echo end >>{0}/note"
 
 
 @pytest.fixture

@@ -131,7 +131,9 @@ class AgentWorld:
         (self.blobs / blob_id).write_bytes(content)
         return {"blobstore_id": blob_id, "sha1": f"sha256:{hashlib.sha256(content).hexdigest()}"}
 
-    def spec(self, jobs: dict[str, dict[str, str]], packages: dict[str, dict[str, str]] | None = None) -> dict[str, Any]:
+    def spec(
+        self, jobs: dict[str, dict[str, str]], packages: dict[str, dict[str, str]] | None = None
+    ) -> dict[str, Any]:
         """An apply spec with rendered ``jobs`` (file -> text) and compiled ``packages``."""
         rendered = {f"{job}/{name}": text for job, files in jobs.items() for name, text in files.items()}
         templates = self.blob(tarball({**rendered, **{f"{job}/monit": jobs[job].get("monit", "") for job in jobs}}))

@@ -41,7 +41,9 @@ def test_the_result_holds_what_packaging_installed_and_nothing_is_left(world: Ag
 
 
 def test_a_failure_tells_the_code_and_the_last_lines(world: AgentWorld) -> None:
-    with pytest.raises(Refused, match=r"compiling package tool: packaging exited with 7; last stdout: here(?s:.)*\+ exit 7"):
+    with pytest.raises(
+        Refused, match=r"compiling package tool: packaging exited with 7; last stdout: here(?s:.)*\+ exit 7"
+    ):
         compile_it(world, {"packaging": "echo here\nexit 7\n"})
     assert os.listdir(world.layout.compile) == []
 

@@ -126,7 +126,10 @@ def test_start_and_stop_with_a_real_process(world: AgentWorld) -> None:
 
 
 def test_scripts_of_all_jobs_run_with_their_logs_and_failures_are_counted(world: AgentWorld) -> None:
-    good = {"bin/pre-stop": SH + 'echo "$BOSH_VM_NEXT_STATE $PATH"; echo oops >&2; env | cut -d= -f1 | sort | tr "\\n" " "\n'}
+    good = {
+        "bin/pre-stop": SH
+        + 'echo "$BOSH_VM_NEXT_STATE $PATH"; echo oops >&2; env | cut -d= -f1 | sort | tr "\\n" " "\n'
+    }
     jobs = {"a": good, "b": {"bin/pre-stop": SH + "exit 3\n"}, "c": {"bin/run": SH}}
     world.do("apply", world.spec(jobs))
     with pytest.raises(Refused) as refused:
@@ -142,8 +145,7 @@ def test_scripts_of_all_jobs_run_with_their_logs_and_failures_are_counted(world:
 def test_drain_is_static_or_dynamic_and_gets_the_protocols_words(world: AgentWorld) -> None:
     note = world.base / "said"
     script = SH + (
-        f'echo "$@ $BOSH_JOB_STATE $BOSH_JOB_NEXT_STATE" >>{note}\n'
-        f"[ $(wc -l <{note}) -ge 3 ] && echo 0 || echo -1\n"
+        f'echo "$@ $BOSH_JOB_STATE $BOSH_JOB_NEXT_STATE" >>{note}\n[ $(wc -l <{note}) -ge 3 ] && echo 0 || echo -1\n'
     )
     first = world.spec({"a": {"bin/drain": script}}, {"same": {"x": "1"}, "p": {"x": "1"}})
     world.do("apply", first)
@@ -166,7 +168,9 @@ def test_drain_is_static_or_dynamic_and_gets_the_protocols_words(world: AgentWor
 
 def test_drain_errors_are_clear(world: AgentWorld) -> None:
     world.do("apply", world.spec({"a": {"bin/drain": SH + "echo soon\n"}, "b": {"bin/drain": SH + "exit 4\n"}}))
-    with pytest.raises(Refused, match=r"a: the script printed 'soon', expected one integer; b: the script exited with 4"):
+    with pytest.raises(
+        Refused, match=r"a: the script printed 'soon', expected one integer; b: the script exited with 4"
+    ):
         world.do("drain", "shutdown")
     with pytest.raises(Refused, match="expected update or shutdown"):
         world.do("drain", "status")

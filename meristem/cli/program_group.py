@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from meristem.cli import entry_point
 
-_RAW: dict[str, bool] = {"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": []}
+_RAW: dict[str, Any] = {"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": []}
 
 
 def group(name: str, help_text: str, programs: dict[str, tuple[str, str]]) -> click.Group:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meristem.cli.failure import CliError
-from meristem.cli.screen import Screen
 from meristem.cli.settings import Settings
 
 if TYPE_CHECKING:
-    # Reading YAML costs start-up time that --help need not pay.
+    # These cost start-up time that --help need not pay.
     from meristem.cli.director import Director
     from meristem.cli.environments import Environment, Environments
+    from meristem.cli.screen import Screen
 
 _current: list[Session] = []
 
@@ -39,6 +39,8 @@ class Session:
     def screen(self) -> Screen:
         """Where output goes."""
         if self._screen is None:
+            from meristem.cli.screen import Screen
+
             self._screen = Screen(self.settings)
         return self._screen
 
@@ -92,4 +94,5 @@ class Session:
         """Closes connections and prints what was gathered."""
         if self._director is not None:
             self._director.close()
-        self.screen.flush()
+        if self._screen is not None:
+            self._screen.flush()

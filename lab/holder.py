@@ -45,7 +45,7 @@ security_driver = "none"
 stdio_handler = "file"
 namespaces = []
 """
-"""libvirtd starts all its drivers or none; this one would ask for a user that only the system-wide set-up makes."""
+"""For virtual machines in a lab: no user of the machine's, no change of owners, no log daemon, no device namespace."""
 
 
 def write_configuration(record: LabRecord) -> None:

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 from director.manifest.addons import Addon, read_addons
 from director.manifest.placeholder_check import check_placeholders
-from director.manifest.reader import Node, open_document, unique
+from director.manifest.reader import Node, open_document
 from director.manifest.releases import read_release
 from director.manifest.variables import refuse_doubles, variable_nodes
 from director.model.deployment import ReleaseWanted, VariableWanted
@@ -43,14 +43,12 @@ def load_runtime_configs(texts: Sequence[tuple[str, str]]) -> tuple[RuntimeConfi
             documents.append((name, node))
     releases = {name: _releases(node) for name, node in documents}
     listed = {one.name: one for found in releases.values() for one, _ in found}
-    unique(
-        [(one.name, node) for found in releases.values() for one, node in found if listed[one.name] != one],
-        "Runtime configs specify release '{name}' with different versions",
-        code=AMBIGUOUS_RELEASE,
-    )
+    _refuse_other_versions([pair for found in releases.values() for pair in found])
     _refuse_second_tags([node for _, node in documents])
     variables = {name: variable_nodes(node) for name, node in documents}
-    refuse_doubles([pair for found in variables.values() for pair in found] if len(documents) > 1 else [])
+    refuse_doubles(
+        [pair for found in variables.values() for pair in {one.name: (one, at) for one, at in found}.values()]
+    )
     out = tuple(
         RuntimeConfig(
             name,
@@ -84,6 +82,16 @@ def _releases(node: Node) -> list[tuple[ReleaseWanted, Node]]:
             item.fault(message, "Write the exact version.", code=LATEST_REFUSED, at="version")
         out.append((release, item))
     return out
+
+
+def _refuse_other_versions(releases: list[tuple[ReleaseWanted, Node]]) -> None:
+    first: dict[str, tuple[ReleaseWanted, Node]] = {}
+    for one, node in releases:
+        held, place = first.setdefault(one.name, (one, node))
+        if held.version != one.version:
+            message = f"Runtime configs specify release '{one.name}' with versions '{held.version}' and '{one.version}'"
+            remedy = f"Use one version; the other is at {place.source.name}:{place.line}."
+            node.fault(message, remedy, code=AMBIGUOUS_RELEASE, at="version")
 
 
 def _refuse_second_tags(documents: list[Node]) -> None:

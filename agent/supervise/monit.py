@@ -62,16 +62,24 @@ class Monit:
                 alive = self._alive()
                 if not alive:
                     return
-                # After a stop that timed out monit says "not monitored" though the process lives: order it again.
+                # After a drain, or a stop that timed out, monit says "not monitored" though the process lives, and
+                # then it ignores an order to stop. What is alive can be monitored again without being restarted.
                 for process in alive:
-                    self._monit("stop", process.name)
-                unsettled = [f"{process.name} (pid {process.pid})" for process in alive]
+                    self._stop_unmonitored(process.name)
             if time.monotonic() > deadline:
+                unsettled = [f"{process.name} (pid {process.pid})" for process in self._alive()] or unsettled
                 raise AgentError(
                     f"monit did not stop {', '.join(unsettled)} within {timeout:.0f} s; look at {self._layout.sys_log} "
                     "and at the stop program of the job"
                 )
             time.sleep(_GLANCE)
+
+    def _stop_unmonitored(self, name: str) -> None:
+        self._monit("monitor", name)
+        self._until(
+            lambda found: all(service.monitored for service in found if service.name == name), f"to monitor {name}"
+        )
+        self._monit("stop", name)
 
     def unmonitor(self) -> None:
         if self._ask_patiently():

@@ -59,7 +59,7 @@ class Authority:
     def _sign(
         self, subject: x509.Name, key: ec.EllipticCurvePublicKey, *, ca: bool = False, server: bool = False
     ) -> x509.Certificate:
-        now = datetime.datetime.now(datetime.timezone.utc)
+        now = datetime.datetime.now(datetime.UTC)
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)

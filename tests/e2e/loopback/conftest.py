@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -39,11 +38,9 @@ def stocked(world: World) -> World:
 
 
 @pytest.fixture
-def api(stocked: World) -> Api:
-    return stocked.api()
-
-
-@pytest.fixture
-def vms(stocked: World) -> Path:
-    """Where the VMs of the dummy cloud have their directories."""
-    return stocked.cloud.state / "vm"
+def api(stocked: World) -> Iterator[Api]:
+    """A client; what a test leaves deployed is deleted after it."""
+    client = stocked.api()
+    yield client
+    for deployment in client.get("/deployments"):
+        client.delete_deployment(deployment["name"], force="true")

@@ -143,11 +143,11 @@ def launch(config: Path, log: Path, port: int) -> subprocess.Popen[bytes]:
     return process
 
 
-def build_world(directory: Path, agent: list[str], **more: Any) -> World:
-    """Certificates, bus, cloud and director below ``directory``; the VMs of its cloud run ``agent``."""
+def build_world(directory: Path, agent_words: list[str], **more: Any) -> World:
+    """Certificates, bus, cloud and director below ``directory``; the VMs of its cloud run ``agent_words``."""
     authority = Authority(directory / "certs")
     bus = start_bus(directory / "nats", authority)
-    cloud = DummyCloud.build(directory, bus.url, agent)
+    cloud = DummyCloud.build(directory, bus.url, agent_words)
     port = free_port()
     config = directory / "director.yml"
     for name in ("blobs", "director", "audit"):

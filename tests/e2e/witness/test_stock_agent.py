@@ -10,7 +10,6 @@ import pytest
 import yaml
 
 from tests.e2e.loopback.api import Api, running
-from tests.e2e.loopback.archives import build_stemcell
 from tests.e2e.loopback.shop import build_shop, cloud_config, manifest
 from tests.e2e.loopback.world import World
 
@@ -18,7 +17,6 @@ from tests.e2e.loopback.world import World
 @pytest.fixture(scope="module")
 def api(stock_world: World) -> Api:
     api = stock_world.api()
-    api.upload_stemcell(build_stemcell(stock_world.directory / "stemcell.tgz"))
     api.upload_release(build_shop(stock_world.directory / "shop.tgz"))
     api.update_config("cloud", cloud_config())
     return api

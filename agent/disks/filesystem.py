@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import time
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from agent.shapes import Json, array_or_empty, object_or_empty
 log = logging.getLogger(__name__)
 
 _BUSY_TIMEOUT = 60.0
+_SECTOR = 512
+_WORTH_GROWING = 4 << 20
 
 
 def probe(device: Path) -> dict[str, str]:
@@ -104,8 +107,10 @@ def mount(node: Path, point: Path, options: list[str]) -> None:
     if held is not None:
         raise AgentError(f"{point} holds another device ({held[0]}:{held[1]}), so {node} cannot be mounted there")
     point.mkdir(parents=True, exist_ok=True)
+    _grow_unmounted(node)
     command(["mount", *(["-o", ",".join(options)] if options else []), node, point])
-    _grow(node, point)
+    if probe(node).get("TYPE") == "xfs":
+        command(["xfs_growfs", point], check=False)
 
 
 def unmount(point: Path) -> None:
@@ -120,13 +125,21 @@ def unmount(point: Path) -> None:
             time.sleep(0.5)
 
 
-def _grow(node: Path, point: Path) -> None:
-    # A disk that the cloud resized while detached has room behind its file system; both programs do nothing otherwise.
-    kind = probe(node).get("TYPE")
-    if kind in ("ext2", "ext3", "ext4"):
-        command(["resize2fs", node], check=False)
-    elif kind == "xfs":
-        command(["xfs_growfs", point], check=False)
+def _grow_unmounted(node: Path) -> None:
+    # A disk that the cloud resized while detached has room behind its file system. On line, ext4 grows only with a
+    # capability that containers lack.
+    if not probe(node).get("TYPE", "").startswith("ext"):
+        return
+    facts = dict(re.findall(r"^Block (count|size):\s+(\d+)$", command(["dumpe2fs", "-h", node]).stdout, re.MULTILINE))
+    major, minor = number(node)
+    room = int(Path(f"/sys/dev/block/{major}:{minor}/size").read_text()) * _SECTOR
+    if room - int(facts["count"]) * int(facts["size"]) < _WORTH_GROWING:
+        return
+    log.info("%s has grown; its file system follows", node)
+    checked = command(["e2fsck", "-f", "-p", node], check=False)
+    if checked.returncode > 1:
+        raise AgentError(f"{node}: its file system needs repair by hand before it can grow: {checked.stdout.strip()}")
+    command(["resize2fs", node])
 
 
 def grow_partition(device: Path, node: Path) -> None:

@@ -20,12 +20,12 @@ def test_an_unknown_method_is_refused_in_the_words_directors_match(world: AgentW
 
 
 def test_a_missing_argument_is_named(world: AgentWorld) -> None:
-    with pytest.raises(Refused, match="argument disk cid .* is missing"):
+    with pytest.raises(Refused, match=r"argument disk cid .* is missing"):
         world.do("mount_disk")
 
 
 def test_an_unknown_task_is_named(world: AgentWorld) -> None:
-    with pytest.raises(Refused, match="^Task with id nope could not be found$"):
+    with pytest.raises(Refused, match=r"^Task with id nope could not be found$"):
         world.ask("get_task", "nope")
 
 
@@ -36,10 +36,10 @@ def test_no_reply_without_reply_to_and_none_to_garbage(world: AgentWorld) -> Non
 
 def test_a_lower_fence_is_refused_also_after_a_restart(world: AgentWorld) -> None:
     assert world.ask("ping", fence=5) == "pong"
-    with pytest.raises(Refused, match="^stale fence 3, already at 5$"):
+    with pytest.raises(Refused, match=r"^stale fence 3, already at 5$"):
         world.ask("ping", fence=3)
     world.begin()
-    with pytest.raises(Refused, match="^stale fence 4, already at 5$"):
+    with pytest.raises(Refused, match=r"^stale fence 4, already at 5$"):
         world.ask("ping", fence=4)
     assert world.ask("ping", fence=6) == "pong"
 
@@ -72,7 +72,7 @@ def test_a_result_is_pushed_once_and_only_to_who_speaks_the_extension(world: Age
 
 def test_a_failure_is_pushed_as_exception(world: AgentWorld) -> None:
     started = world.ask("mount_disk", "unknown", fence=1)
-    with pytest.raises(Refused, match="Task .* result: disk unknown is not attached"):
+    with pytest.raises(Refused, match=r"Task .* result: disk unknown is not attached"):
         world.await_end(started)
     world.dispatcher.tell_unpushed()
     assert "disk unknown is not attached" in world.pushed[0]["exception"]["message"]

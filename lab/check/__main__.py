@@ -6,10 +6,11 @@ import os
 import shutil
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from lab.check.outcome import Outcome, total
-from lab.check.static import TOOLS, file_lengths, run_tool
+from lab.check.static import TOOLS, TYPES, file_lengths, run_tool
 from lab.check.suites import FULL, QUICK, run_suite
 from lab.sweep import sweep
 
@@ -31,9 +32,12 @@ def main(arguments: list[str]) -> int:
         for name, command in TOOLS:
             print(f"--- {name}", flush=True)
             outcomes.append(run_tool(name, command, top))
-        for suite in QUICK if quick else FULL:
-            print(f"--- {suite.name}", flush=True)
-            outcomes.append(run_suite(suite, top, passed_on, run_dir))
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            types = beside.submit(run_tool, *TYPES, top)
+            for suite in QUICK if quick else FULL:
+                print(f"--- {suite.name}", flush=True)
+                outcomes.append(run_suite(suite, top, passed_on, run_dir))
+            outcomes.append(types.result())
     finally:
         left = sweep(run_dir)
         shutil.rmtree(run_dir, ignore_errors=True)

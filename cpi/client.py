@@ -280,11 +280,17 @@ class Process:
         known = cast(Json, message)
         pending = self._pending.get(cast(int, known.get("id")))
         if pending is not None and "result" not in known and "log" in known and "error" not in known:
-            pending.log(str(known["log"]))
+            self._hand_over(pending, str(known["log"]))
         elif pending is not None and not pending.future.done():
             pending.future.set_result(known)
         elif known.get("id") is None:
             self._take_ready(known)
+
+    def _hand_over(self, pending: Pending, line: str) -> None:
+        try:
+            pending.log(line)
+        except Exception as error:  # a caller's log must not cost the answers of all other callers
+            self._log(f"the log of a {pending.method} call failed: {type(error).__name__}: {error}")
 
     def _take_ready(self, message: Json) -> None:
         ready, error = message.get("ready"), message.get("error")

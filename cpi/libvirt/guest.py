@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -59,6 +60,10 @@ class Guest(Protocol):
 
     def disk_in_use(self, domain_id: int, target: str, source: str) -> str | None:
         """Where the guest has the disk mounted, None if nowhere."""
+        ...
+
+    def still(self, domain_id: int, place: str) -> AbstractContextManager[None]:
+        """While inside, the guest's file system mounted at `place` is complete on its disk and does not change."""
         ...
 
     def has_device(self, domain_id: int, target: str) -> bool:

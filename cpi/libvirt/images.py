@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from cpi.contract import Call, CloudError, Json, NoDiskSpace, StemcellNotFound
+from cpi.contract import Call, CloudError, DeadlineExceeded, Json, NoDiskSpace, StemcellNotFound
 from cpi.libvirt.config import Config
 from cpi.libvirt.errors import told
 from cpi.libvirt.records import Shelf, text
@@ -64,7 +64,8 @@ def _unpack(call: Call, image: Path, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     root = folder / "root"
     root.mkdir(parents=True)
-    command = ["tar", "--extract", "--file", str(image), "--directory", str(root), "--numeric-owner", "--xattrs",
+    # The unpacking must not go on when its worker is killed: the next call begins anew in the same place.
+    command = ["setpriv", "--pdeathsig", "KILL", "tar", "--extract", "--file", str(image), "--directory", str(root), "--numeric-owner", "--xattrs",
                "--xattrs-include=*", "--same-permissions", "--exclude=./dev/*", "--exclude=dev/*"]  # fmt: skip
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=call.remaining(), check=False)
@@ -73,6 +74,9 @@ def _unpack(call: Call, image: Path, folder: Path) -> None:
             raise kind(f"{image}: cannot be unpacked: {done.stderr.strip()[-500:]}")
         if not (root / "sbin").exists() or not (root / "etc").is_dir():
             raise CloudError(f"{image}: is no root tree (no /sbin or /etc); the stemcell format is libvirt-rootfs")
+    except subprocess.TimeoutExpired as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise DeadlineExceeded(f"{image}: could not be unpacked within {error.timeout:.0f} s") from error
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from cpi.contract import Call, CloudError, DiskHint, Info, Json, Kind, Network, NotSupported, VmCreated, implements
-from cpi.libvirt import attachments, disks, images, vms
+from cpi.libvirt import attachments, disks, images, snapshots, vms
 from cpi.libvirt.config import Config
 from cpi.libvirt.container import Container
 from cpi.libvirt.guest import Guest
@@ -136,6 +136,19 @@ def get_disks(call: Call, vm_cid: str) -> Sequence[str]:
 
 
 @implements
+def snapshot_disk(call: Call, disk_cid: str, metadata: Mapping[str, str]) -> str:
+    """See snapshots.create."""
+    config = _config(call)
+    return snapshots.create(config, _guest(config), call, disk_cid, metadata)
+
+
+@implements
+def delete_snapshot(call: Call, snapshot_cid: str) -> None:
+    """See snapshots.delete."""
+    snapshots.delete(_config(call), call, snapshot_cid)
+
+
+@implements
 def calculate_vm_cloud_properties(requirements: Json) -> Json:
     """The director's words for sizes in this CPI's words."""
     words = {"cpu": "cpus", "ram": "memory", "ephemeral_disk_size": "ephemeral_disk"}
@@ -154,7 +167,7 @@ def find(call: Call, kind: Kind, key: str) -> str | None:
         case "stemcell":
             return images.find(config, key)
         case "snapshot":
-            return None
+            return snapshots.find(config, call, key)
 
 
 def _config(call: Call) -> Config:

@@ -154,6 +154,8 @@ def _remove(config: Config, guest: Guest, call: Call, cid: str) -> None:
     known = (record or {}).get("domain_id")
     ended.update([known] if isinstance(known, int) else [])
     if found is not None:
+        if record is None and not _is_ours(found):
+            raise CloudError(f"domain '{cid}' at {config.uri} was not made by this CPI; it is left alone")
         if found.isActive():
             ended.add(found.ID())
             _cut_power(guest, found)
@@ -162,6 +164,16 @@ def _remove(config: Config, guest: Guest, call: Call, cid: str) -> None:
     guest.release(config, cid, shelf.folder(cid), ended, active)
     attachments.drop_all(config, guest, call, cid)
     shelf.remove(cid)
+
+
+def _is_ours(found: libvirt.virDomain) -> bool:
+    try:
+        found.metadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, metadata.NAMESPACE, 0)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN_METADATA:
+            return False
+        raise
+    return True
 
 
 def _cut_power(guest: Guest, found: libvirt.virDomain) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import subprocess
 
 import pytest
 
@@ -153,3 +154,61 @@ async def test_a_worker_killed_in_between(method, delay, vm, world, call, tmp_pa
         assert method == "detach_disk"
     assert world.run(cid, "ls", "/dev/sdb", check=False) == ""
     assert world.loops() == []
+
+
+async def test_a_snapshot_is_the_disk_at_one_moment(vm, world, call):
+    cid = await vm("vm-1", 29)
+    world.booted(cid)
+    disk = await call("create_disk", 64, {}, cid)
+    await call("attach_disk", cid, disk)
+    world.run(cid, "mkfs.ext4", "-q", "/dev/sdb")
+    world.run(cid, "mount", "/dev/sdb", "/mnt")
+    world.run(cid, "sh", "-c", "echo first > /mnt/file")  # not synced: the snapshot must see to it
+    snapshot = await call("snapshot_disk", disk, {"deployment": "d"}, key="snapshot-1")
+    world.run(cid, "sh", "-c", "echo second > /mnt/file; sync")  # the file system is thawed
+    assert await call("find", "snapshot", "snapshot-1") == snapshot
+    assert await call("snapshot_disk", disk, {}, key="snapshot-1") == snapshot
+    copy = world.state / "snapshots" / snapshot / "disk.raw"
+    assert copy.stat().st_size == 64 << 20
+    assert copy.stat().st_blocks * 512 < 32 << 20
+    text = subprocess.run(["debugfs", "-R", "cat /file", copy], capture_output=True, text=True).stdout
+    assert text == "first\n"
+    assert subprocess.run(["e2fsck", "-fn", copy], capture_output=True).returncode in (0, 4)
+    await call("delete_snapshot", snapshot)
+    await call("delete_snapshot", snapshot)
+    assert await call("find", "snapshot", "snapshot-1") is None
+    world.run(cid, "umount", "/mnt")
+    await call("detach_disk", cid, disk)
+    offline = await call("snapshot_disk", disk, {})
+    copy = world.state / "snapshots" / offline / "disk.raw"
+    text = subprocess.run(["debugfs", "-R", "cat /file", copy], capture_output=True, text=True).stdout
+    assert text == "second\n"
+    await call("delete_snapshot", offline)
+    with pytest.raises(DiskNotFound):
+        await call("snapshot_disk", "disk-x", {})
+
+
+async def test_a_frozen_file_system_is_thawed_when_the_worker_is_killed(vm, world, call, tmp_path):
+    cid = await vm("vm-1", 30)
+    world.booted(cid)
+    disk = await call("create_disk", 512, {}, cid)
+    await call("attach_disk", cid, disk)
+    world.run(cid, "mkfs.ext4", "-q", "/dev/sdb")
+    world.run(cid, "mount", "/dev/sdb", "/mnt")
+    world.run(cid, "sh", "-c", "head -c 200000000 /dev/urandom > /mnt/file")
+    client = WorkerClient("libvirt", prefix=world.lab.command([]), lock=tmp_path / "killed.lock")
+    await client.start()
+    going = asyncio.create_task(client.call("snapshot_disk", [disk, {}], {**world.context, "key": "snapshot-k"}))
+    copy = world.state / "snapshots" / f"{world.name}-snapshot-k" / "disk.raw"
+    while not going.done() and not copy.exists():
+        await asyncio.sleep(0.002)
+    killed = not going.done()
+    os.kill(client.pid, 9)
+    with contextlib.suppress(WorkerDied):
+        await going
+    await client.close()
+    assert killed
+    world.run(cid, "timeout", "20", "sh", "-c", "echo more > /mnt/more; sync")
+    assert await call("find", "snapshot", "snapshot-k") is None
+    assert not copy.parent.exists()
+    world.run(cid, "umount", "/mnt")

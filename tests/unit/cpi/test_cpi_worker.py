@@ -157,6 +157,19 @@ async def test_what_libraries_print_reaches_the_client_log_without_secrets(conte
     assert "s3cretpw" not in "\n".join(lines)
 
 
+async def test_a_log_that_fails_costs_nothing_but_its_lines(context):
+    lines: list[str] = []
+    client = WorkerClient(PLUGIN, log=lines.append)
+
+    def broken(line):
+        raise OSError("disk full")
+
+    assert (await client.call("create_disk", [1, {}], context, log=broken)).startswith("disk-")
+    assert await client.call("has_disk", ["x"], context) is False
+    await client.close()
+    assert any("the log of a create_disk call failed: OSError: disk full" in line for line in lines)
+
+
 async def test_error_messages_hold_no_secret(client, context):
     wanted = {"fail": "Bosh::Clouds::CloudError", "message": "login as s3cretpw failed"}
     with pytest.raises(CpiError) as error:

@@ -13,6 +13,7 @@ from director.manifest.link_intents import Consumer, JobPlace, Provider, read_co
 from director.manifest.reader import did_you_mean
 from director.model.deployment import Deployment, Document, InstanceGroup, JobWanted
 from director.model.errors import BadRequest, Faults
+from director.model.placeholders import absolute_placeholders
 from director.model.rows import JobRow
 
 __all__ = ["DnsPolicy", "LinkedInstance", "Links", "bind_links", "resolve_links"]
@@ -22,11 +23,12 @@ MISSING_JOB = 140029
 
 Jobs = Mapping[tuple[str, str], JobRow] | Callable[[str, str], JobRow | None]
 Bound = dict[tuple[str, str], dict[str, Document]]
+Contents = dict[tuple[str, str, str, str], Document]
 
 
 class Links(Struct, frozen=True):
     """``bound``: (group, job) → link name → content. The rest is what is kept of the deployment: for the links API and, in
-    ``providers`` (with full content), for consumers in other deployments."""
+    ``providers`` (shared ones with their content), for consumers in other deployments."""
 
     bound: Bound = field(default_factory=dict)
     providers: tuple[Document, ...] = ()
@@ -60,11 +62,13 @@ def resolve_links(
     *,
     dns: DnsPolicy | None = None,
     document: str = "manifest",
+    director: str = "",
 ) -> Links:
     """Resolve every consumer of the deployment.
 
     ``jobs_of`` gives the job of a release by (release, job). ``others`` holds the ``providers`` kept of other deployments by
-    name. Raises one `BadRequest` (190016) that lists every link that cannot be resolved.
+    name. With ``director`` (its name) the placeholders of shared providers are kept absolute, as other deployments need them.
+    Raises one `BadRequest` (190016) that lists every link that cannot be resolved.
     """
     faults = Faults()
     warnings: list[str] = []
@@ -79,18 +83,28 @@ def resolve_links(
             if row is not None:
                 providers += read_providers(deployment.name, where, wanted, row, faults, warnings)
                 consumers += read_consumers(where, wanted, row, faults, warnings)
-    policy = dns or DnsPolicy()
-    contents = {_identity(one): _content(one, deployment, groups[one.group], instances, policy) for one in providers}
+    mine: dict[str, list[LinkedInstance]] = {}
+    for one in instances:
+        mine.setdefault(one.group, []).append(one)
+    contents: Contents = {}
+
+    def content_of(one: Provider) -> Document:
+        if _identity(one) not in contents:
+            contents[_identity(one)] = _content(
+                one, deployment, groups[one.group], mine.get(one.group, []), dns or DnsPolicy()
+            )
+        return contents[_identity(one)]
+
     bound: Bound = {}
     links: list[Document] = []
     for consumer in consumers:
-        found = _resolve(consumer, deployment, providers, contents, others or {}, faults)
+        found = _resolve(consumer, deployment, providers, content_of, others or {}, faults)
         if found is not None:
             content, provider = found
             bound.setdefault((consumer.group, consumer.job), {})[consumer.name] = content
             links.append(_link(consumer, provider))
     _settle(deployment.name, faults)
-    kept = tuple({**msgspec.to_builtins(one), "content": contents[_identity(one)]} for one in providers)
+    kept = tuple(_keep(one, content_of(one) if one.shared else None, director) for one in providers)
     return Links(bound, kept, tuple(map(_consumer, consumers)), tuple(links), tuple(warnings))
 
 
@@ -123,15 +137,21 @@ def _content(
     if provider.kind == "disk":
         held: Document = {"deployment_name": deployment.name, "properties": provider.properties}
         return {**held, "networks": [], "instances": [], "group_name": f"{provider.name}-disk"}
-    mine = [one for one in instances if one.group == group.name]
-    return provider_content(provider, deployment, group, mine, dns)
+    return provider_content(provider, deployment, group, instances, dns)
+
+
+def _keep(one: Provider, content: Document | None, director: str) -> Document:
+    held: Document = msgspec.to_builtins(one)
+    if content is None:
+        return held
+    return {**held, "content": absolute_placeholders(content, director, one.deployment) if director else content}
 
 
 def _resolve(
     consumer: Consumer,
     deployment: Deployment,
     providers: Sequence[Provider],
-    contents: Mapping[tuple[str, str, str, str], Document],
+    content_of: Callable[[Provider], Document],
     others: Mapping[str, Sequence[Document]],
     faults: Faults,
 ) -> tuple[Document, Provider | None] | None:
@@ -141,6 +161,7 @@ def _resolve(
     if consumer.manual is not None:
         group_name = f"{consumer.name}-{consumer.type}"
         return {**consumer.manual, "deployment_name": deployment.name, "group_name": group_name}, None
+    kept_contents: Contents = {}
     foreign = consumer.deployment if consumer.deployment != deployment.name else ""
     if foreign:
         if foreign not in others:
@@ -151,7 +172,7 @@ def _resolve(
             faults.add(_fault(consumer, message, did_you_mean(foreign, others)))
             return None
         offered = [(_read_provider(one), one) for one in others[foreign]]
-        contents = {_identity(provider): kept.get("content", {}) for provider, kept in offered}
+        kept_contents = {_identity(provider): kept.get("content", {}) for provider, kept in offered}
         providers = [provider for provider, _ in offered]
     typed = [
         one
@@ -166,7 +187,7 @@ def _resolve(
     if len(found) != 1:
         faults.add(_fault(consumer, _unresolved(consumer, found), _remedy(consumer, found, typed, foreign)))
         return None
-    content = contents[_identity(found[0])]
+    content = kept_contents[_identity(found[0])] if foreign else content_of(found[0])
     if consumer.network and consumer.network not in content.get("networks", ()):
         message = _unresolved(consumer, found, consumer.network)
         faults.add(_fault(consumer, message, did_you_mean(consumer.network, content.get("networks", ()))))

@@ -49,6 +49,28 @@ def absolute_name(name: str, director: str, deployment: str) -> str:
     return name if name.startswith("/") else f"/{director}/{deployment}/{name}"
 
 
+def absolute_placeholders(value: Any, director: str, deployment: str) -> Any:
+    """A copy in which every placeholder names its variable absolutely, so that it means the same in another deployment."""
+    if isinstance(value, str):
+        if "((" not in value:
+            return value
+        return PLACEHOLDER.sub(lambda match: _absolute(match[1], director, deployment), value)
+    if isinstance(value, dict):
+        held = cast("dict[str, Any]", value)
+        return {
+            absolute_placeholders(key, director, deployment): absolute_placeholders(item, director, deployment)
+            for key, item in held.items()
+        }
+    if isinstance(value, list | tuple):
+        return [absolute_placeholders(item, director, deployment) for item in cast("list[Any]", value)]
+    return value
+
+
+def _absolute(inner: str, director: str, deployment: str) -> str:
+    found = parse_placeholder(inner)
+    return f"(({'.'.join((absolute_name(found.name, director, deployment), *found.keys))}))"
+
+
 def name_fault(name: str) -> str:
     """Why a variable's name is not valid; empty when it is."""
     if not name:

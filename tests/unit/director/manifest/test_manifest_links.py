@@ -207,6 +207,14 @@ def test_across_deployments() -> None:
     assert "Set 'shared: true' on it in deployment 'base'" in error.description
 
 
+def test_shared_properties_keep_their_meaning_elsewhere() -> None:
+    shared = "db: jobs: [{name: db, release: r, provides: {conn: {shared: true}}, properties: {auth: {user: 'u-((who.x))'}}}]"
+    kept = {"base": list(resolve(deployment(shared), director="mst").providers)}
+    app = "app: jobs: [{name: app, release: r, consumes: {store: {from: conn, deployment: base}}}]"
+    content = resolve(deployment(app), others=kept).bound["app", "app"]["store"]
+    assert content["properties"]["auth"] == {"user": "u-((/mst/shop/who.x))"}
+
+
 def test_unknown_link_names_warn() -> None:
     app = "app: jobs: [{name: app, release: r, consumes: {store: {from: conn}, stoer: {from: conn}}}]"
     (warning,) = resolve(deployment(app, ONE_DB)).warnings

@@ -94,7 +94,10 @@ async def _start(config: DirectorYml, stack: contextlib.AsyncExitStack) -> None:
     stack.push_async_callback(listener.stop)
     agents = await _bus(config, store, stack)
     clouds = CpiClouds(
-        partial(_cpis, config, store), director_uuid=identity, locks=config.dir / "locks", log=partial(log.info, "cpi")
+        partial(_cpis, config, store),
+        director_uuid=identity,
+        locks=config.dir / "locks",
+        log=lambda line: log.info("cpi", line=line),
     )
     (config.dir / "locks").mkdir(exist_ok=True)
     stack.push_async_callback(clouds.close)

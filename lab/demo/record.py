@@ -1,0 +1,115 @@
+"""What the demo keeps on disk, where its parts are, and which processes it started."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from lab.record import start_time
+
+TREE = Path(__file__).resolve().parent.parent.parent
+NAME = "demo"
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process by pid and start time, so that a later one of the same pid is never taken for it."""
+
+    pid: int
+    started: int
+
+    def lives(self) -> bool:
+        """Whether it still runs."""
+        return start_time(self.pid) == self.started
+
+    def end(self, seconds: float = 15) -> None:
+        """TERM, then KILL."""
+        for sign, wait in ((signal.SIGTERM, seconds), (signal.SIGKILL, 5.0)):
+            if not self.lives():
+                return
+            os.kill(self.pid, sign)
+            deadline = time.monotonic() + wait
+            while self.lives() and time.monotonic() < deadline:
+                time.sleep(0.05)
+
+
+def resident(pid: int) -> int:
+    """Resident memory in KiB, 0 for a process that is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("VmRSS:")), 0)
+
+
+@dataclass
+class Record:
+    """``demo.json`` in the demo's directory."""
+
+    directory: Path
+    processes: dict[str, Process] = field(default_factory=dict[str, Process])
+    ports: dict[str, int] = field(default_factory=dict[str, int])
+    tree: str = ""
+
+    @property
+    def file(self) -> Path:
+        """Where it is kept."""
+        return self.directory / "demo.json"
+
+    @property
+    def lab(self) -> Path:
+        """The lab's directory."""
+        return self.directory / "lab"
+
+    @property
+    def state(self) -> Path:
+        """The director's directory."""
+        return self.directory / "director"
+
+    @classmethod
+    def read(cls, directory: Path) -> Record:
+        """The record of an earlier run, or an empty one."""
+        record = cls(directory)
+        if record.file.is_file():
+            data = json.loads(record.file.read_text())
+            record.processes = {name: Process(**one) for name, one in data["processes"].items()}
+            record.ports = data["ports"]
+            record.tree = data.get("tree", "")
+        return record
+
+    def save(self) -> None:
+        """Write it by atomic replacement."""
+        data = {
+            "processes": {name: asdict(one) for name, one in self.processes.items()},
+            "ports": self.ports,
+            "tree": self.tree,
+        }
+        temporary = self.file.with_suffix(".new")
+        temporary.write_text(json.dumps(data, indent=2) + "\n")
+        os.replace(temporary, self.file)
+
+    def alive(self, name: str) -> bool:
+        """Whether a process of ours runs."""
+        return name in self.processes and self.processes[name].lives()
+
+    def keep(self, name: str, process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:
+        """Note a process that was started."""
+        self.processes[name] = Process(process.pid, start_time(process.pid) or 0)
+        self.save()
+
+    def end(self, name: str) -> None:
+        """End a process of ours, if it runs."""
+        process = self.processes.pop(name, None)
+        if process is not None:
+            process.end()
+            self.save()
+
+
+def default_directory() -> Path:
+    """``$MERISTEM_RUN/demo``, by default below /var/lib/meristem."""
+    return Path(os.environ.get("MERISTEM_RUN", "/var/lib/meristem")) / NAME

@@ -57,8 +57,8 @@ def interface_of(name: str, net: Json, *, alone: bool) -> str:
 
 
 def prefix_of(name: str, net: Json) -> int:
-    """The prefix length from ``prefix`` or ``netmask``."""
-    if net.get("prefix"):
+    """The prefix length of the interface: from ``netmask``; ``prefix`` is how many addresses the VM was given, and counts only without one."""
+    if net.get("prefix") and not net.get("netmask"):
         return int(str(net["prefix"]))
     try:
         bits = bin(int(ipaddress.ip_address(str(net["netmask"]))))[2:]

@@ -81,7 +81,14 @@ class StoreTaskLog:
         self._waiting.append((kind, text))
         if self._writer is None or self._writer.done():
             self._writer = asyncio.get_running_loop().create_task(self._write_soon())
+            self._writer.add_done_callback(_looked_at)
 
     async def _write_soon(self) -> None:
         await asyncio.sleep(self._delay)
         await self.flush()
+
+
+def _looked_at(writer: asyncio.Task[None]) -> None:
+    """A failed write keeps its lines; the next one, or `flush` at the latest, tries again and raises."""
+    if not writer.cancelled():
+        writer.exception()

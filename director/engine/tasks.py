@@ -190,6 +190,7 @@ class Runner:
             return
         cancel = Cancel(self._store, task.id)
         work = asyncio.create_task(self._work(found, lease, cancel), name=f"task-{task.id}")
+        work.add_done_callback(_looked_at)
         self._running[task.id] = (work, cancel, task.type in self._urgent)
 
     async def _work(self, task: Task, lease: Lease, cancel: Cancel) -> None:
@@ -255,3 +256,9 @@ class Runner:
         changed = msgspec.structs.replace(task, **fields)
         await self._store.commit(Changes(put=[changed], expect=[(Task, task.key, task)]), lease=lease)
         return changed
+
+
+def _looked_at(work: asyncio.Task[None]) -> None:
+    """What is no `Exception` (the end of the process, in tests) is nobody's to handle here."""
+    if not work.cancelled():
+        work.exception()

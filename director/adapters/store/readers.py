@@ -1,4 +1,4 @@
-"""Reading beside the writer: a few threads, each with a connection of its own. In memory there is one connection, so the writer reads."""
+"""Reading beside the writer: a few threads, each with a connection of its own. In memory there is one connection for all."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from director.adapters.store.writer import Writer
+from director.adapters.store.writer import Inline
 
 T = TypeVar("T")
 
@@ -54,9 +54,9 @@ class ThreadReaders:
 
 
 class WriterReads:
-    """Reads take their turn on the writer's thread."""
+    """Reads on the one connection of a database in memory."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Inline) -> None:
         self._writer = writer
 
     async def run(self, act: Callable[[Connection], T]) -> T:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, delete, select
+from sqlalchemy import Connection, Insert, Select, bindparam, delete, select
 
 from director.adapters.store import codec
 from director.adapters.store.dialect import insert
@@ -22,9 +23,23 @@ Where = str | int | bool | Sequence[str] | None
 
 def get(connection: Connection, kind: type[R], key: str) -> R | None:
     """The row of this key."""
-    table = TABLES[kind]
-    body = connection.execute(select(table.c.body).where(table.c["key"] == key)).scalar_one_or_none()
+    body = connection.execute(_by_key(kind), {"wanted": key}).scalar_one_or_none()
     return None if body is None else codec.row(kind, body)
+
+
+@cache
+def _by_key(kind: type[Row]) -> Select[Any]:
+    table = TABLES[kind]
+    return select(table.c.body).where(table.c["key"] == bindparam("wanted"))
+
+
+@cache
+def _upsert(dialect: str, kind: type[Row]) -> Insert:
+    statement = insert(dialect, TABLES[kind])
+    return statement.on_conflict_do_update(
+        index_elements=["key"],
+        set_={column.name: statement.excluded[column.name] for column in TABLES[kind].c if column.name != "key"},
+    )
 
 
 def query(
@@ -72,10 +87,4 @@ class Prepared:
             table = TABLES[kind]
             connection.execute(delete(table).where(table.c["key"].in_(keys)))
         for kind, rows in self.puts.items():
-            table = TABLES[kind]
-            statement = insert(connection.dialect.name, table)
-            statement = statement.on_conflict_do_update(
-                index_elements=["key"],
-                set_={column.name: statement.excluded[column.name] for column in table.c if column.name != "key"},
-            )
-            connection.execute(statement, list(rows.values()))
+            connection.execute(_upsert(connection.dialect.name, kind), list(rows.values()))

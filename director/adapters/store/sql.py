@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 
@@ -15,7 +15,7 @@ from director.adapters.store.migrate import create, upgrade
 from director.adapters.store.readers import Readers, ThreadReaders, WriterReads
 from director.adapters.store.schema import SEQUENCES
 from director.adapters.store.topics import Topics, task_topic, topics_of
-from director.adapters.store.writer import Writer
+from director.adapters.store.writer import Inline, Writer
 from director.model.rows import Row
 from director.ports.store import Changes, Lease
 
@@ -25,7 +25,7 @@ R = TypeVar("R", bound=Row)
 class SqlStore:
     """The director's store. Open it with `open_store`; one writer thread, a few reading ones, wake-ups within the process."""
 
-    def __init__(self, engine: Engine, writer: Writer, readers: Readers, *, poll: float) -> None:
+    def __init__(self, engine: Engine, writer: Writer | Inline, readers: Readers, *, poll: float) -> None:
         self._engine = engine
         self._writer = writer
         self._readers = readers
@@ -120,11 +120,9 @@ async def open_store(path: Path | str, *, clock: Now | None = None, poll: float 
     ``poll`` seconds is how long a follower waits at most for what another process wrote; ``clock`` replaces the host's time in tests.
     """
     engine = open_sqlite(path, clock=clock)
-    memory = str(path) == MEMORY
-
-    def prepare() -> Any:
-        (create if memory else upgrade)(engine)
-
-    await asyncio.get_running_loop().run_in_executor(None, prepare)
-    writer = Writer(engine)
-    return SqlStore(engine, writer, WriterReads(writer) if memory else ThreadReaders(engine), poll=poll)
+    if str(path) == MEMORY:
+        create(engine)
+        inline = Inline(engine)
+        return SqlStore(engine, inline, WriterReads(inline), poll=poll)
+    await asyncio.get_running_loop().run_in_executor(None, upgrade, engine)
+    return SqlStore(engine, Writer(engine), ThreadReaders(engine), poll=poll)

@@ -1,0 +1,205 @@
+"""A small world for recovery: a memory cloud, agents in its VMs, a store, and directors that live and die in it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from director.adapters.memory.agents import MemoryAgents
+from director.adapters.memory.blobs import MemoryBlobs
+from director.adapters.memory.clock import VirtualClock
+from director.adapters.memory.cloud import MemoryCloud, MemoryClouds
+from director.adapters.memory.inventory import Stemcell
+from director.adapters.secrets.store_secrets import StoreSecrets
+from director.adapters.store.sql import SqlStore
+from director.adapters.task_log import StoreTaskLog
+from director.engine.context import TaskContext
+from director.engine.ports import Ports
+from director.engine.tasks import Runner
+from director.model.plan import Plan, Step
+from director.model.rows import (
+    ROWS,
+    AddressRow,
+    DiskRow,
+    InstanceRow,
+    JobRow,
+    JournalEntry,
+    PackageRow,
+    PlanRow,
+    ReleaseRow,
+    StemcellRow,
+    Task,
+    VmRow,
+)
+from director.ports.store import Changes
+from director.steps.step import Site
+
+
+class Killed(BaseException):
+    """The director's process died here."""
+
+
+class MortalStore:
+    """The store as one life of a director sees it: after its death it reaches nothing any more."""
+
+    def __init__(self, store: SqlStore) -> None:
+        self._store = store
+        self.dead = False
+
+    def __getattr__(self, name: str) -> Any:
+        if self.dead:
+            raise Killed
+        return getattr(self._store, name)
+
+
+Watch = Callable[[str, Step], Awaitable[bool]]
+"""Told each point; True kills the director there."""
+
+
+async def spare(point: str, step: Step) -> bool:
+    return False
+
+
+@dataclass
+class World:
+    """Lives through tasks; ``lives`` counts the directors that took part."""
+
+    store: SqlStore
+    directory: Path
+    cloud: MemoryCloud = field(default_factory=MemoryCloud)
+    clock: VirtualClock = field(default_factory=VirtualClock)
+    lives: int = 0
+
+    def __post_init__(self) -> None:
+        self.clouds = MemoryClouds(self.cloud)
+        self.blobs = MemoryBlobs(self.directory)
+        self.agents = MemoryAgents(self.clouds, self.clock, self.blobs.receive)
+        self.site = Site(name="memory", uuid="0d", mbus="nats://127.0.0.1:4222", agent_wait_timeout=5)
+
+    async def furnish(self) -> None:
+        """A stemcell and a release with one job and two packages, as if uploaded."""
+        self.cloud.inventory.stemcells["stemcell-0"] = Stemcell("stemcell-0", "s")
+        stemcell = StemcellRow(
+            id=1, name="s", version="1", operating_system="debian-12", cid="stemcell-0", api_version=3, formats=("raw",)
+        )
+        packages: list[PackageRow] = []
+        for name, needs in (("base", ()), ("web", ("base",))):
+            blob_id, digest = await self.blobs.put_bytes(name.encode(), blob_id=f"source-{name}")
+            packages.append(PackageRow(name, f"f-{name}", "1", digest, blob_id, needs))
+        job = JobRow("web", "f-job", "1", "sha256:0", "job-web", {"name": "web"}, ("web",))
+        release = ReleaseRow(name="r", version="1", jobs=(job,), packages=tuple(packages))
+        await self.blobs.put_bytes(b"templates", blob_id="templates")
+        await self.store.commit(Changes(put=[stemcell, release]))
+
+    def ports(self, store: Any) -> Ports:
+        secrets = StoreSecrets(store, self.directory / "master.key", "memory")
+        return Ports(store, self.clouds, self.agents, self.blobs, secrets, self.clock, self.site)
+
+    async def live(self, task_id: int, plan: Plan, watch: Watch = spare) -> Task | None:
+        """One life of a director, which has the task to do (made if it is not there). The task when it ended; None when killed."""
+        self.lives += 1
+        store = MortalStore(self.store)
+        killed = asyncio.Event()
+
+        async def probe(point: str, step: Step) -> None:
+            if await watch(point, step):
+                store.dead = True
+                killed.set()
+                raise Killed
+
+        async def deploy(context: TaskContext) -> str:
+            async def make() -> Plan:
+                return plan
+
+            await context.lock("deployment/web")
+            await context.carry_out(make)
+            return "/deployments/web"
+
+        def make_log(task_id: int) -> StoreTaskLog:
+            return StoreTaskLog(store, task_id, self.clock, delay=0)  # type: ignore[arg-type]
+
+        runner = Runner(
+            self.ports(store), {"deploy": deploy}, make_log, owner=f"home#{self.lives}", earlier="home#", probe=probe
+        )
+        if await self.store.get(Task, f"{task_id:012d}") is None:
+            created = await runner.create("deploy", "create deployment", deployment="web")
+            assert created.id == task_id
+        await runner.start()
+        ended = asyncio.ensure_future(runner.wait(task_id))
+        death = asyncio.ensure_future(killed.wait())
+        async with asyncio.timeout(30):
+            await asyncio.wait({ended, death}, return_when=asyncio.FIRST_COMPLETED)
+        store.dead = store.dead or killed.is_set()
+        for one in (ended, death):
+            one.cancel()
+        await asyncio.gather(ended, death, return_exceptions=True)
+        await runner.stop(grace=0 if store.dead else 5)
+        await self.agents.close()
+        return None if killed.is_set() else await self.store.get(Task, f"{task_id:012d}")
+
+    def calls(self) -> dict[str, int]:
+        """Calls to the cloud and actions of agents by name, without questions."""
+        asked = {"find", "info", "ping", "get_state", "list_disk"}
+        counted = {f"cloud {method}": count for method, count in self.cloud.script.calls.items() if method not in asked}
+        counted |= {
+            f"agent {method}": count for method, count in self.agents.script.calls.items() if method not in asked
+        }
+        return dict(sorted(counted.items()))
+
+    async def picture(self) -> str:
+        """The end state: rows, cloud and agents, with CIDs replaced by keys and without times."""
+        inventory = self.cloud.inventory
+        names = {cid: f"<{one.key}>" for cid, one in (inventory.vms | inventory.disks).items()}  # type: ignore[operator]
+        rows = {
+            kind.TABLE: [msgspec.to_builtins(row) for row in await self.store.find(kind)]
+            for kind in ROWS
+            if kind not in (Task, PlanRow, JournalEntry)
+        }
+        guests = {}
+        for vm in inventory.vms.values():
+            guest = self.agents.guest(vm.agent_id)
+            assert guest is not None
+            guests[vm.key] = [guest.spec, guest.job_state, guest.hints, guest.mounted, vm.disks, vm.metadata]
+        disks = {disk.key: [disk.size, disk.metadata] for disk in inventory.disks.values()}
+        return json.dumps(_plain([rows, guests, disks], names), indent=1, sort_keys=True)
+
+    async def check(self) -> None:
+        """What must hold after every task that has ended well, however often its directors died."""
+        inventory = self.cloud.inventory
+        twice = {key: count for key, count in inventory.made.items() if count > 1}
+        assert not twice, f"made twice: {twice}"
+        vms = await self.store.find(VmRow)
+        assert {row.cid: row.object_key for row in vms} == {cid: vm.key for cid, vm in inventory.vms.items()}
+        disks = await self.store.find(DiskRow)
+        assert {row.cid: row.object_key for row in disks} == {cid: disk.key for cid, disk in inventory.disks.items()}
+        attached = {cid: vm.cid for vm in inventory.vms.values() for cid in vm.disks}
+        assert {row.cid: row.attached_to for row in disks if row.attached_to} == attached
+        addresses = {row.address: row.owner for row in await self.store.find(AddressRow)}
+        used = [(net["ip"], row.instance_id or row.agent_id) for row in vms for net in row.networks.values()]
+        assert dict(used) == addresses
+        assert len(used) == len(addresses)
+        for row in await self.store.find(InstanceRow):
+            assert not row.dirty
+            assert not row.midstate
+        entries = await self.store.find(JournalEntry)
+        done = [(entry.task_id, entry.step_id) for entry in entries if entry.state == "done"]
+        assert len(done) == len(set(done)), "a finished step was repeated"
+        assert not [entry for entry in entries if entry.state == "intent"], "an intent was never settled"
+        assert await self.store.leases() == []
+
+
+_TIMES = {"created_at", "attached_at", "orphaned_at", "intended_at", "ended_at"}
+
+
+def _plain(value: Any, names: dict[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {names.get(key, key): bool(one) if key in _TIMES else _plain(one, names) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one, names) for one in value]
+    return names.get(value, value) if isinstance(value, str) else value

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from director.manifest.compilation import read_compilation
+from director.manifest.early import fill_early
 from director.manifest.networks import NetworkRules, read_network
 from director.manifest.placeholder_check import check_placeholders
 from director.manifest.reader import MISSING, Node, open_document, unique
@@ -17,13 +18,19 @@ _ACROSS = 570000
 T = TypeVar("T", bound="Az | VmType | DiskType")
 
 
-def load_cloud_config(texts: Sequence[tuple[str, str]], *, rules: NetworkRules | None = None) -> CloudConfig:
-    """Texts (document name for errors, YAML) as one config. Raises one `BadRequest` that lists every fault; no texts give an empty config."""
+def load_cloud_config(
+    texts: Sequence[tuple[str, str]], *, rules: NetworkRules | None = None, values: Mapping[str, Any] | None = None
+) -> CloudConfig:
+    """Texts (document name for errors, YAML) as one config. Raises one `BadRequest` that lists every fault; no texts give an empty config.
+
+    ``values`` are those of `early_variables`.
+    """
     faults = Faults()
     documents = [
         found for name, text in texts if (found := open_document(text, name, faults, what="Cloud config", code=440011))
     ]
     for one in documents:
+        one.value = fill_early(one.value, values or {})
         check_placeholders(one, absolute_only=True)
     joined = {section: [item for one in documents for item in one.items(section)] for section in _SECTIONS}
     azs = _by_name(joined["azs"], _az, "az", 190017, faults)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from msgspec import structs
 
 from director.manifest.addons import Target, place_addons, read_addons
+from director.manifest.early import fill_early
 from director.manifest.features import read_features
 from director.manifest.instance_groups import GroupContext, read_instance_groups
 from director.manifest.placeholder_check import check_placeholders
@@ -51,17 +53,19 @@ def load_deployment(
     overrides: Mapping[str, int | str] | None = None,
     teams: Sequence[str] = (),
     stemcell_os: Mapping[str, str] | None = None,
+    values: Mapping[str, Any] | None = None,
 ) -> Deployment:
     """The deployment that ``text`` asks for, addons placed.
 
     ``name`` names the document in errors. ``overrides`` are canaries and max_in_flight of the request. ``stemcell_os`` gives the
-    operating system of stemcells by name, for addon filters. Raises one `BadRequest` that lists every fault with its place.
+    operating system of stemcells by name, for addon filters. ``values`` are those of `early_variables`. Raises one `BadRequest` that lists every fault with its place.
     """
     faults = Faults()
     node = open_document(text, name, faults, what="Deployment manifest", code=BAD_MANIFEST)
     if node is None:
         faults.settle()
         raise AssertionError("a document that does not open has a fault")
+    node.value = fill_early(node.value, values or {})
     check_placeholders(node)
     _refuse_old_sections(node)
     title = node.text("name") or ""

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from director.manifest.cloud_config import load_cloud_config
+from director.manifest.early import early_variables
 from director.manifest.load import load_deployment
 from director.manifest.runtime_config import load_runtime_configs
 from director.model.deployment import Deployment
@@ -379,6 +380,15 @@ def test_mistakes(written: str, instead: str, code: int, line: int, words: list[
     assert re.search(rf"\(at manifest:{line}[ )]", error.description), error.description
     for word in words:
         assert word in error.description
+
+
+def test_values_that_are_known_early_are_filled_in() -> None:
+    text = GOOD.replace("instances: 2", "instances: ((size.web))").replace("vm_type: small", "vm_type: sm((end))")
+    assert early_variables(text) == {"size", "end"}
+    found = load(text, values={"size": {"web": 2}, "end": "all"})
+    assert (found.instance_groups[0].instances, found.instance_groups[0].vm_type) == (2, "small")
+    assert found.instance_groups[0].jobs[0].properties == {"password": "((pw))"}
+    assert fault(text, values={"end": "all"}).code == 540001
 
 
 def test_missing_sections_are_told_together() -> None:

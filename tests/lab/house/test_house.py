@@ -89,7 +89,7 @@ def test_two_labs_live_side_by_side(top: Path) -> None:
 
 def test_what_a_dead_lab_left_is_removed(top: Path) -> None:
     house = lab.up(top / "a")
-    command = house.command(["sh", "-c", "setsid sleep 1000 & echo inside; sleep 1000"])
+    command = house.command(["sh", "-c", "setsid sleep 1000 & echo inside; exec sleep 1000"])
     runaway = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert runaway.stdout is not None
     assert runaway.stdout.readline() == "inside\n"

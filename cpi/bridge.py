@@ -18,8 +18,6 @@ from cpi.contract import CloudError, DeadlineExceeded, Facts, Json, ignore_log
 SEARCH_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 KEPT = ("TMPDIR", "HOME")
 JOBS = Path("/var/vcap/jobs")
-OURS = frozenset({"key"})
-"""Context keys of our own protocol; a foreign CPI would take them for properties."""
 
 
 def executable_of(cpi_type: str, exec_path: str | None = None, jobs: Path = JOBS) -> Path:
@@ -55,9 +53,10 @@ class ExecutableClient:
         log: LogSink | None = None,
         api_version: int | None = None,
     ) -> object:
-        """See CpiClient. `api_version` None leaves the key out, as the first `info` of a director does."""
+        """See CpiClient. `api_version` None leaves the key out, as the first `info` of a director does. The context goes
+        as it is: give no `key` to a CPI without `find`, it would take it for a property."""
         await self.start()
-        sent = {key: value for key, value in (context or {}).items() if key not in OURS}
+        sent = dict(context or {})
         request: dict[str, object] = {"method": method, "arguments": list(arguments), "context": sent}
         if api_version is not None:
             request["api_version"] = api_version

@@ -184,11 +184,12 @@ class CpiCloud:
     async def _call(
         self, method: str, arguments: Sequence[Any], log: CpiLog | None, *, key: str = "", stemcell_api: int = 0
     ) -> object:
-        version = (await self.info(log=log)).api_version
-        extra: dict[str, Any] = {"key": key} if key else {}
+        info = await self.info(log=log)
+        # Only a CPI with `find` knows the word; another one would take it for a property of its config.
+        extra: dict[str, Any] = {"key": key} if key and info.can_find else {}
         if stemcell_api:
             extra["vm"] = {"stemcell": {"api_version": stemcell_api}}
-        return await self._send(method, arguments, extra, version, log)
+        return await self._send(method, arguments, extra, info.api_version, log)
 
     async def _send(
         self, method: str, arguments: Sequence[Any], extra: Document, version: int | None, log: CpiLog | None

@@ -46,7 +46,7 @@ def answers(executable):
 
 
 async def test_the_request_is_that_of_the_contract(answers, tmp_path):
-    context = {"director_uuid": "u", "request_id": "cpi-000001", "key": "ours", "vm": {"stemcell": {"api_version": 3}}}
+    context = {"director_uuid": "u", "request_id": "cpi-000001", "vm": {"stemcell": {"api_version": 3}}}
     assert await answers(GOOD).call("create_vm", ["a", "s", {}, {}, [], {}], context, api_version=2) == "vm-1"
     request = json.loads((tmp_path / "request.json").read_text())
     assert request == {

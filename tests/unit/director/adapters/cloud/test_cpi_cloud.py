@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 import sys
 from pathlib import Path
@@ -105,17 +106,54 @@ async def test_log_lines_carry_the_request_id_and_no_secret(clouds):
     assert "s3cretpw" not in "\n".join(lines)
 
 
-async def test_find_by_key_of_a_worker_and_not_of_an_executable(clouds):
+async def test_find_by_key(clouds):
     cloud = await clouds.get("east")
     vm = await _vm(cloud, key="vm-find")
-    if clouds.kind == "worker":
-        assert await cloud.find("vm", "vm-find") == vm.cid
-        assert await cloud.find("vm", "vm-other") is None
-        again = await _vm(cloud, key="vm-find")
-        assert again.cid == vm.cid
-    else:
-        # The executable is ours, so it has `find`, but the bridge never gives a key to a foreign CPI.
-        assert await cloud.find("vm", "vm-find") is None
+    assert await cloud.find("vm", "vm-find") == vm.cid
+    assert await cloud.find("vm", "vm-other") is None
+    again = await _vm(cloud, key="vm-find")
+    assert again.cid == vm.cid
+
+
+async def test_a_stock_cpi_gets_no_key_and_is_never_asked_to_find(tmp_path):
+    requests = tmp_path / "requests"
+    program = tmp_path / "stock"
+    program.write_text(
+        f'#!/bin/sh\nread -r line; echo "$line" >> {requests}\n'
+        'case $line in *\'"method": "info"\'*) result=\'{"api_version": 2, "stemcell_formats": ["raw"]}\';;'
+        " *) result='\"disk-1\"';; esac\n"
+        'echo "{\\"result\\": $result, \\"error\\": null, \\"log\\": \\"\\"}"\n'
+    )
+    program.chmod(0o755)
+
+    async def read():
+        return [CpiSpec("", "stock", str(program), {"auth_url": "x"})]
+
+    made = CpiClouds(read, director_uuid="uuid-1", locks=tmp_path)
+    cloud = await made.get("")
+    assert (await cloud.info()).can_find is False
+    assert await cloud.create_disk(5, {}, "", key="disk-k") == "disk-1"
+    with pytest.raises(CloudNotSupported, match="cannot find a disk by its key"):
+        await cloud.find("disk", "disk-k")
+    info, create = [json.loads(line) for line in requests.read_text().splitlines()]
+    assert "api_version" not in info
+    assert create["api_version"] == 2
+    assert set(create["context"]) == {"auth_url", "director_uuid", "request_id"}
+
+
+async def test_a_cpi_of_the_first_version_is_refused(tmp_path):
+    program = tmp_path / "old"
+    program.write_text(
+        '#!/bin/sh\ncat > /dev/null\necho \'{"result": {"api_version": 1}, "error": null, "log": ""}\'\n'
+    )
+    program.chmod(0o755)
+
+    async def read():
+        return [CpiSpec("", "old", str(program))]
+
+    cloud = await CpiClouds(read, director_uuid="u", locks=tmp_path).get("")
+    with pytest.raises(CloudError, match="speaks api_version 1; the director needs 2 or newer"):
+        await cloud.create_disk(5, {}, "", key="k")
 
 
 async def test_a_call_lost_in_a_crash_is_unsettled_and_the_next_one_works(clouds):

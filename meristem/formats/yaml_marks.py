@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import binascii
 from collections.abc import Hashable
 from typing import Any, cast
@@ -54,8 +55,8 @@ def _text(loader: _Loader, node: yaml.Node) -> str:
 def _binary(loader: _Loader, node: yaml.Node) -> str:
     raw = _text(loader, node)
     try:
-        return binascii.a2b_base64(raw.encode("ascii")).decode("utf-8")
-    except (binascii.Error, UnicodeError) as error:
+        return base64.b64decode("".join(raw.split()), validate=True).decode("utf-8")
+    except (binascii.Error, ValueError) as error:
         raise yaml.constructor.ConstructorError(None, None, f"bad !binary value: {error}", node.start_mark) from error
 
 

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
-from speaking_agent import SpeakingAgent
 
 from director.adapters.bus import ca
 from director.adapters.bus.agents import NatsAgents
@@ -13,6 +12,7 @@ from director.adapters.bus.connection import BusIdentity
 from director.adapters.bus.identities import Identities
 from director.adapters.bus.server import NatsServer, ServerPlace
 from director.adapters.bus.users import UsersFile
+from tests.contract.bus.speaking_agent import SpeakingAgent
 
 
 def free_port() -> int:

@@ -15,7 +15,9 @@ async def test_call_answers_value_and_logs_it(agents: NatsAgents, speak) -> None
     await speak(agent_id)
     lines: list[str] = []
     assert await agents.call(agent_id, "ping", log=lines.append) == "pong"
-    assert lines[0].startswith(f'SENT: agent.{agent_id} {{"protocol":3,"method":"ping","arguments":[],"reply_to":"director.')
+    assert lines[0].startswith(
+        f'SENT: agent.{agent_id} {{"protocol":3,"method":"ping","arguments":[],"reply_to":"director.'
+    )
     assert lines[1].startswith("RECEIVED: director.") and lines[1].endswith('{"value":"pong"}')
 
 

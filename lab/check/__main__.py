@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ from lab.sweep import sweep
 
 def main(arguments: list[str]) -> int:
     """Run every stage, print the table, the failures, the skips with their reasons and the count; 0 if none failed."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what the tests made is removed then too
     quick = "--quick" in arguments
     passed_on = [argument for argument in arguments if argument != "--quick"]
     top = Path(__file__).resolve().parents[2]

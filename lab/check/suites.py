@@ -33,10 +33,10 @@ FULL = [
 
 
 def run_suite(suite: Suite, top: Path, arguments: list[str], run_dir: Path) -> Outcome:
-    """Run one suite. Paths among `arguments` take the place of the suite's folders; the rest is passed on as it is."""
+    """Run one suite. Paths among `arguments` (tests/...) take the place of the suite's folders; the rest is passed on as it is."""
     if suite.root and os.geteuid() != 0:
         return Outcome(suite.name, 0, skips=[f"the {suite.name} suite: needs root, to make network namespaces"])
-    own = [argument for argument in arguments if (top / argument.split("::")[0]).exists()]
+    own = [argument for argument in arguments if argument.startswith("tests/")]
     rest = [argument for argument in arguments if argument not in own]
     folders = own or [folder for folder in suite.folders if (top / folder).is_dir()]
     begin = time.monotonic()

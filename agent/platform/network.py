@@ -16,8 +16,6 @@ from agent.shapes import Json, array_or_empty, object_or_empty, string_or_empty
 
 log = logging.getLogger(__name__)
 
-_SYS_NET = Path("/sys/class/net")
-
 
 def configure(settings: Settings) -> None:
     """Bring all networks of the settings up. Repeatable; SettingsError names the network that cannot be."""
@@ -35,11 +33,7 @@ def configure(settings: Settings) -> None:
 
 def interface_of(name: str, net: Json, *, alone: bool) -> str:
     """The interface with the network's MAC; eth0 or the only one where no MAC is given."""
-    present = {
-        entry.name: (entry / "address").read_text().strip().lower()
-        for entry in sorted(_SYS_NET.iterdir())
-        if entry.name != "lo" and (entry / "address").exists()
-    }
+    present = _interfaces()
     mac = string_or_empty(net.get("mac")).lower()
     for device, address in present.items():
         if mac and address == mac:
@@ -47,13 +41,20 @@ def interface_of(name: str, net: Json, *, alone: bool) -> str:
     if not mac or alone:
         if "eth0" in present and alone:
             return "eth0"
-        ethernet = [device for device in present if (_SYS_NET / device / "device").exists()] or list(present)
-        if alone and len(ethernet) == 1:
-            return ethernet[0]
+        if alone and len(present) == 1:
+            return next(iter(present))
     raise SettingsError(
         f"settings: networks.{name}: no interface has MAC {mac or '(none given)'}; present: "
         + (", ".join(f"{device} {address}" for device, address in present.items()) or "none")
     )
+
+
+def _interfaces() -> dict[str, str]:
+    """Ethernet interfaces and their MACs. From ``ip``: a container's /sys may show another network namespace."""
+    listed: Any = json.loads(command(["ip", "-j", "link", "show"]).stdout or "[]")
+    links = [object_or_empty(link) for link in array_or_empty(listed)]
+    found = {str(link["ifname"]): str(link["address"]).lower() for link in links if link.get("link_type") == "ether"}
+    return dict(sorted(found.items()))
 
 
 def prefix_of(name: str, net: Json) -> int:

@@ -94,5 +94,5 @@ async def test_first_deploy_side_by_side_on_the_file_store(make_world: MakeWorld
     plan = first_deploy(width=2)
     picture, _ = await undisturbed(make_world, "first", first_deploy())
     world = await make_world("file")
-    await die(world, 1, plan, last_of(plan, kind), *points.POINTS)
+    await die(world, 1, plan, last_of(plan, kind), points.BEFORE_INTENT, *WITHIN)
     assert await world.picture() == picture

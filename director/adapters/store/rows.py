@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Insert, Select, bindparam, delete, select
+from sqlalchemy import ColumnElement, Connection, Insert, Select, Table, bindparam, delete, false, select, union_all
 
 from director.adapters.store import codec
 from director.adapters.store.dialect import insert
@@ -47,21 +47,55 @@ def query(
 ) -> Select[Any]:
     """Bodies by key. Raises ValueError for a field that has no column."""
     table = TABLES[kind]
-    statement = select(table.c.body)
+    key = table.c["key"]
+    conditions: list[ColumnElement[bool]] = [] if before is None else [key < before]
+    choices: dict[str, list[str]] = {}
     for name, value in where.items():
         if name not in kind.INDEXED:
             raise ValueError(f"{kind.__name__} is not searched by {name}; its searched fields are {kind.INDEXED}")
-        column = table.c[name]
         if value is None:
-            statement = statement.where(column.is_(None))
+            conditions.append(table.c[name].is_(None))
         elif isinstance(value, str | int):
-            statement = statement.where(column == value)
+            conditions.append(table.c[name] == value)
         else:
-            statement = statement.where(column.in_(list(value)))
-    if before is not None:
-        statement = statement.where(table.c["key"] < before)
+            choices[name] = list(dict.fromkeys(value))
+    if limit is not None and choices:
+        return _merged(table, conditions, choices, limit, newest_first=newest_first)
+    conditions += [table.c[name].in_(values) for name, values in choices.items()]
+    return select(table.c.body).where(*conditions).order_by(_by(key, newest_first)).limit(limit)
+
+
+def _merged(
+    table: Table,
+    conditions: list[ColumnElement[bool]],
+    choices: dict[str, list[str]],
+    limit: int,
+    *,
+    newest_first: bool,
+) -> Select[Any]:
+    """The first rows for each value of the narrowest choice, merged. Each part reads its index in the order of keys and stops at the limit;
+    asked for all values at once, databases read every row that matches and sort."""
+    narrow = min(choices, key=lambda name: len(choices[name]))
+    rest = [table.c[name].in_(values) for name, values in choices.items() if name != narrow]
     key = table.c["key"]
-    return statement.order_by(key.desc() if newest_first else key.asc()).limit(limit)
+    parts = [
+        select(
+            select(key.label("key"), table.c.body.label("body"))
+            .where(table.c[narrow] == value, *conditions, *rest)
+            .order_by(_by(key, newest_first))
+            .limit(limit)
+            .subquery()
+        )
+        for value in choices[narrow]
+    ]
+    if not parts:
+        return select(table.c.body).where(false())
+    merged = union_all(*parts).subquery()
+    return select(merged.c.body).order_by(_by(merged.c["key"], newest_first)).limit(limit)
+
+
+def _by(key: ColumnElement[str], newest_first: bool) -> ColumnElement[str]:
+    return key.desc() if newest_first else key.asc()
 
 
 class Prepared:

@@ -1,4 +1,4 @@
-"""A container on the lab's network, by plain libvirt XML: what a CPI does, without a CPI."""
+"""A container on the lab's network, by plain libvirt XML: the CPI's first process, but no CPI."""
 
 from __future__ import annotations
 
@@ -9,11 +9,16 @@ from pathlib import Path
 import libvirt
 
 import lab
+from cpi.libvirt import cgroups, container_init
 
 XML = """
 <domain type='lxc'>
   <name>{name}</name><memory unit='MiB'>256</memory><vcpu>1</vcpu>
-  <os><type>exe</type><init>/usr/local/sbin/meristem-container-init</init></os>
+  <os>
+    <type>exe</type><init>/{init}</init>
+    <initenv name='MERISTEM_CGROUPS'>{layout}</initenv>
+    <initenv name='MERISTEM_GROUP'>lab/{name}</initenv>
+  </os>
   <features><privnet/><capabilities policy='allow'/></features>
   <on_poweroff>destroy</on_poweroff><on_reboot>restart</on_reboot><on_crash>destroy</on_crash>
   <devices>
@@ -35,9 +40,12 @@ class Container:
         self.house = house
         self.name = name
         self._connection = libvirt.open(house.libvirt_uri)
-        self._domain = self._connection.createXML(
-            XML.format(name=name, root=root, seed=seed, mac=mac, network=house.record.network)
-        )
+        init = root / container_init.PLACE
+        init.parent.mkdir(parents=True, exist_ok=True)
+        init.write_text(container_init.SCRIPT)
+        init.chmod(0o755)
+        facts = {"init": container_init.PLACE, "layout": cgroups.layout(), "network": house.record.network}
+        self._domain = self._connection.createXML(XML.format(name=name, root=root, seed=seed, mac=mac, **facts))
 
     @property
     def init(self) -> int:

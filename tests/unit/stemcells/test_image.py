@@ -80,7 +80,7 @@ def test_the_image_unpacks_as_one_tree_by_python_and_by_tar(tmp_path: Path, cach
     assert (root / "etc/hostname").read_text() == "bosh-stemcell\n"
     assert (root / overlay.AGENT).read_bytes() == agent.read_bytes()
     assert (root / "etc/sudoers.d/bosh_sudoers").stat().st_mode & 0o777 == 0o440
-    assert (root / "usr/local/sbin/meristem-container-init").stat().st_mode & 0o111 == 0o111
+    assert (root / overlay.AGENT).stat().st_mode & 0o111 == 0o111
 
 
 def test_the_same_input_comes_from_the_cache_and_a_new_agent_does_not(tmp_path: Path, cache: Path, agent: Path) -> None:

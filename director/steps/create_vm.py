@@ -66,6 +66,7 @@ class CreateVmStep(StepRun[CreateVm]):
         args = self.args
         stemcell = await lookup.stemcell(io, args.vm.stemcell_name, args.vm.stemcell_version, args.vm.cpi)
         disks = [await io.store.get(DiskRow, key) for key in args.disk_keys]
+        await io.agents.admit([args.agent_id])  # done for the whole plan before; after a restart perhaps not
         identity = await io.agents.identity(args.agent_id, bootstrap=True)
         secret = {"properties": args.vm.cloud_properties, "networks": args.vm.networks, "env": args.vm.env}
         open: dict[str, Any] = await io.secrets.interpolate(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from msgspec.structs import replace
@@ -10,6 +11,7 @@ from director.model.actions import WaitAgent
 from director.model.deployment import Document
 from director.model.errors import AgentTimeout, NotFound
 from director.model.rows import VmRow
+from director.ports.agents import Identity
 from director.ports.store import Changes
 from director.steps.agent_call import act, act_if_known, ask
 from director.steps.step import Intent, Io, Outcome, StepRun
@@ -24,11 +26,17 @@ class WaitAgentStep(StepRun[WaitAgent]):
         row = await io.store.get(VmRow, self.args.agent_id)
         if row is None:
             raise NotFound(f"No VM has agent id {self.args.agent_id}")
-        await self._ready(io, row)
         # a compilation VM lives too short for a second identity (director configuration)
         rotate = io.site.rotate_bootstrap_identities and row.purpose != "compilation" and not row.permanent_credentials
-        if rotate or io.site.trusted_certs:
-            await self._settings(io, row, rotate=rotate)
+        # making a key takes long, and so does a boot
+        making = asyncio.ensure_future(io.agents.identity(row.agent_id, bootstrap=False)) if rotate else None
+        try:
+            await self._ready(io, row)
+            if making is not None or io.site.trusted_certs:
+                await self._settings(io, row, await making if making is not None else None)
+        finally:
+            if making is not None:
+                making.cancel()
         networks: Document = row.networks
         if self.args.spec is not None:
             spec = {**self.args.spec, "networks": networks or self.args.spec.get("networks", {})}
@@ -48,14 +56,13 @@ class WaitAgentStep(StepRun[WaitAgent]):
                 method="ping",
             ) from None
 
-    async def _settings(self, io: Io, row: VmRow, *, rotate: bool) -> None:
+    async def _settings(self, io: Io, row: VmRow, one: Identity | None) -> None:
         settings: dict[str, Any] = {"trusted_certs": io.site.trusted_certs, "disk_associations": []}
-        if rotate:
-            one = await io.agents.identity(row.agent_id, bootstrap=False)
+        if one is not None:
             cert = {"ca": one.ca, "certificate": one.certificate, "private_key": one.private_key}
             settings["mbus"] = {"cert": cert}
         await act_if_known(io, row.agent_id, "update_settings", settings)
-        if rotate:
+        if one is not None:
             await self._ready(io, row)
 
 

@@ -43,9 +43,7 @@ def upload_directory(session: Session, directory: Path, options: UploadOptions) 
     """Builds a dev release and uploads it."""
     with tempfile.TemporaryDirectory(prefix="meristem-release-") as scratch:
         tarball = Path(scratch) / "release.tgz"
-        choices = release_dir.Options(
-            name=options.name, version=options.version, force=True, sha2=session.settings.sha2, tarball=tarball
-        )
+        choices = release_dir.Options(name=options.name, version=options.version, force=True, tarball=tarball)
         built = build(session, directory, choices)
         upload_file(session, tarball, UploadOptions(options.rebase, options.fix))
         return built.manifest

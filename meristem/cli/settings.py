@@ -60,7 +60,7 @@ def options() -> list[click.Option]:
         _option("--tty", is_flag=True, default=None, help="Force terminal-like output."),
         _option("--no-color", is_flag=True, default=None, help="No colours."),
         _option("-n", "--non-interactive", is_flag=True, default=None, help="Do not ask for confirmation."),
-        _option("--sha2", is_flag=True, default=None, help="Use SHA-256 digests."),
+        _option("--sha2", is_flag=True, default=None, help="Ask the director for SHA-256 digests."),
     ]
 
 

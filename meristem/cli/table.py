@@ -42,6 +42,8 @@ class Table:
             found = [
                 i for i, title in enumerate(self.header) if column in (title, keys[i]) or key_of(column) == keys[i]
             ]
+            if not found and self.transpose:
+                return self
             if not found:
                 raise CliError(f"Failed to find header: {column}", f"Columns here: {', '.join(keys)}.")
             indexes += found

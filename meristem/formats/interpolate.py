@@ -245,10 +245,7 @@ def _drop_found(document: Value, lookup: _Lookup) -> None:
     if not is_list(section):
         return
     left: list[Value] = [item for item in section if not (is_hash(item) and item.get("name") in lookup.found)]
-    if left:
-        document["variables"] = left
-    else:
-        del document["variables"]
+    document["variables"] = left
 
 
 def _listing(message: str, names: Iterable[str], remedy: str) -> FormatError:

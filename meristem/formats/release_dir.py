@@ -31,14 +31,17 @@ from meristem.formats.values import Hash, Value, is_hash, text_or_none
 
 @dataclass(frozen=True)
 class Options:
-    """Choices of create-release. `tarball` is where to put the archive, None for none."""
+    """Choices of create-release. `tarball` is where to put the archive, None for none.
+
+    Digests and fingerprints are SHA-256 as the current public CLI makes them; `sha2=False` gives the older SHA-1.
+    """
 
     name: str | None = None
     version: str | None = None
     timestamp_version: bool = False
     final: bool = False
     force: bool = False
-    sha2: bool = False
+    sha2: bool = True
     tarball: Path | None = None
 
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 import yaml
 
 # Plain, these are strings to PyYAML but numbers to other readers: digests such as 12e345.
-_NUMBER_ELSEWHERE = re.compile(r"^[-+]?[0-9.]+[eE][-+]?[0-9]+$")
+_NUMBER_ELSEWHERE = re.compile(r"^[-+]?(?:[0-9._]+(?:[eE][-+]?[0-9]+)?|0o[0-7_]+)$")
 
 
 class _Dumper(yaml.CSafeDumper):

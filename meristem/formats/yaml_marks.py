@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Hashable
 from typing import Any, cast
 
@@ -48,6 +49,14 @@ class _Loader(yaml.CSafeLoader):
     pass
 
 
+# As the public CLI reads numbers: exponents without a point and 0o17 are numbers, 1:30 is text.
+_INT = re.compile(r"^(?:[-+]?0b[01_]+|[-+]?0o?[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)|[-+]?0x[0-9a-fA-F_]+)$")
+_FLOAT = re.compile(
+    r"^(?:[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?|[-+]?\.[0-9][0-9_]*(?:[eE][-+]?[0-9]+)?"
+    r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+)
+
+
 def _text(loader: _Loader, node: yaml.Node) -> str:
     return loader.construct_scalar(cast(yaml.ScalarNode, node))  # pyright: ignore[reportUnknownMemberType]
 
@@ -65,6 +74,14 @@ def _register() -> None:
     for tag, build in (("binary", _binary), ("timestamp", _text), ("value", _text)):
         cast(Any, _Loader).add_constructor(_TAG_PREFIX + tag, build)
     cast(Any, _Loader).add_constructor("!binary", _binary)
+    numbers = (_TAG_PREFIX + "int", _TAG_PREFIX + "float")
+    inherited = cast("dict[str, list[tuple[str, object]]]", yaml.CSafeLoader.yaml_implicit_resolvers)
+    cast(Any, _Loader).yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag not in numbers]
+        for first, resolvers in inherited.items()
+    }
+    for tag, pattern, first in ((numbers[0], _INT, "-+0123456789"), (numbers[1], _FLOAT, "-+.0123456789")):
+        cast(Any, _Loader).add_implicit_resolver(tag, pattern, list(first))
 
 
 _register()

@@ -36,7 +36,7 @@ def COMMAND(
     built = build(
         session,
         Path(directory),
-        Options(name, version, timestamp_version, final, force, session.settings.sha2, target),
+        Options(name, version, timestamp_version, final, force, tarball=target),
     )
     manifest = built.manifest
     pairs = [

@@ -50,6 +50,8 @@ def test_scalars_as_the_stock_tools_read_them() -> None:
     data = load("a: 2024-01-02\nb: 2024-01-02T03:04:05Z\nc: !binary aGk=\nd: =\n1: x\non: y\ne: 010\n", "x")
     expected = {"a": "2024-01-02", "b": "2024-01-02T03:04:05Z", "c": "hi", "d": "=", "1": "x", "on": "y", "e": 8}
     assert data == expected
+    numbers = load("[1:30, 1e3, 0o17, 1_000, .5, 1.10, -0x1f, 0b11, 12e, yes, 'no', off, y]", "x")
+    assert numbers == ["1:30", 1000.0, 15, 1000, 0.5, 1.1, -31, 3, "12e", True, "no", False, "y"]
 
 
 @pytest.mark.parametrize("text", ["", "# only a comment\n", "---\n"])
@@ -110,7 +112,10 @@ VALUES = st.recursive(
 )
 
 
-@given(VALUES)
+NUMBERS = st.from_regex(r"[-+]?[0-9.:_oxeEb]{1,6}", fullmatch=True)
+
+
+@given(VALUES | st.lists(NUMBERS))
 def test_what_is_dumped_is_loaded_again(value: object) -> None:
     text = yaml_dump.dump({"top": value})
     assert load(text, "x") == {"top": value}

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import yaml
 
+from director.manifest.addon_scope import in_scope
 from director.manifest.marks import read_yaml
 from director.manifest.redact import redact as redacted
 from director.model.deployment import Document
@@ -66,16 +67,17 @@ def _read(text: str) -> Document:
 
 def _whole(text: str, configs: Sequence[str]) -> Document:
     """The manifest with the sections of its configs, as if all were one document."""
-    out = _read(text)
+    manifest = _read(text)
+    out = dict(manifest)
     for config in configs:
-        for key, value in _read(config).items():
+        for key, value in in_scope(_read(config), manifest).items():
             held = out.get(key)
             if isinstance(value, list) and isinstance(held, list) and key in (*_CLOUD, *_JOINED):
                 seen = {_identity(one) for one in held}
                 out[key] = held + [one for one in value if _identity(one) not in seen]
             elif key == "tags" and isinstance(value, dict) and isinstance(held, dict):
                 out[key] = {**value, **held}
-            elif held is None:
+            elif held is None and value not in ([], None):
                 out[key] = value
     return out
 

@@ -54,7 +54,7 @@ def test_secrets_are_hidden_unless_asked_for() -> None:
 
 def test_a_first_deploy_adds_everything_in_the_contracts_order() -> None:
     cloud = "networks: [{name: n, subnets: []}]\nazs: [{name: z1}]\ncompilation: {workers: 1}\n"
-    runtime = "addons: [{name: a}]\ntags: {x: y}\n"
+    runtime = "addons: [{name: a}, {name: b, include: {instance_groups: [other]}}]\ntags: {x: y}\n"
     lines = diff_manifests("", MANIFEST + "tags: {x: own}\n", [], [cloud, runtime])
     assert {status for text, status in lines if text} == {"added"}
     heads = [text.partition(":")[0] for text, _ in lines if text and text[0] not in " -"]
@@ -70,6 +70,8 @@ def test_a_first_deploy_adds_everything_in_the_contracts_order() -> None:
         "tags",
     ]
     assert ("  x: own", "added") in lines
+    assert ("- name: a", "added") in lines
+    assert ("- name: b", "added") not in lines
     assert [text for text, _ in lines].count("") == len(heads) - 1
 
 

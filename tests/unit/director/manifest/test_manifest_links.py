@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from director.manifest.cloud_config import load_cloud_config
 from director.manifest.links import DnsPolicy, LinkedInstance, Links, resolve_links
 from director.manifest.load import load_deployment
-from director.model.deployment import Deployment
+from director.manifest.variable_links import with_link_names
+from director.model.deployment import Deployment, VariableWanted
 from director.model.errors import BadRequest
 from director.model.rows import JobRow
 
@@ -296,3 +298,33 @@ def test_a_job_that_the_release_lacks() -> None:
     error = fault(deployment("x: jobs: [{name: plane, release: r}]"))
     assert error.code == 140029
     assert "Did you mean 'plain'?" in error.description
+
+
+def test_certificates_take_names_from_links() -> None:
+    provider = "custom_provider_definitions: [{name: addr, type: address}]"
+    wanted = deployment(f"db_1: jobs: [{{name: plain, release: r, {provider}}}]")
+    variables = (
+        VariableWanted("plain", "password"),
+        VariableWanted(
+            "cert",
+            "certificate",
+            {"alternative_names": ["x"]},
+            consumes={
+                "alternative_name": {"from": "addr", "properties": {"wildcard": True}},
+                "common_name": {"from": "addr"},
+            },
+        ),
+    )
+    links = resolve(wanted)
+    plain, cert = with_link_names(structs.replace(wanted, variables=variables), links)
+    assert plain is variables[0]
+    assert cert.options == {
+        "alternative_names": ["x", "*.db-1.front.shop.bosh"],
+        "common_name": "q-s0.db-1.front.shop.bosh",
+    }
+    lost = VariableWanted("c", "certificate", consumes={"common_name": {"from": "adr"}})
+    with pytest.raises(BadRequest) as caught:
+        with_link_names(structs.replace(wanted, variables=(lost,)), links)
+    assert caught.value.code == 190016
+    for word in ("from variable 'c'", "No link providers found", "Did you mean 'addr'?"):
+        assert word in caught.value.description

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from director.manifest.canonical import canonical
 from director.manifest.compilation import read_compilation
 from director.manifest.early import fill_early
 from director.manifest.networks import NetworkRules, read_network
@@ -48,12 +49,6 @@ def load_cloud_config(
     compilation = _compilation(documents, CloudConfig(azs, networks, vm_types, extensions, disk_types))
     faults.settle()
     return CloudConfig(azs, networks, vm_types, extensions, disk_types, compilation)
-
-
-def canonical(name: str) -> str:
-    """A name as it appears in DNS (reference §11): two networks may not differ in more than that."""
-    kept = name.lower().replace("_", "-")
-    return "".join(one for one in kept if one.isascii() and (one.isalnum() or one == "-"))
 
 
 def _unique(named: list[tuple[str, Node]], message: str, code: int) -> None:

@@ -17,6 +17,7 @@ BAD_DEFAULT = 150003
 MANY_DEFAULTS = 150004
 NO_DEFAULT = 150005
 AZ_MISSING = 150006
+STATIC_OUTSIDE_AZS = 150007
 STATIC_ON_DYNAMIC = 150008
 BAD_STATIC = 150009
 VIP_DEFAULT = 130007
@@ -65,7 +66,7 @@ def read_networks(
             item.fault(message, did_you_mean(name, cloud.networks), code=UNKNOWN_NETWORK, at="name")
         else:
             _check_azs(item, group, azs, network)
-        static = _static_ips(item, group, instances, network)
+        static = _static_ips(item, group, instances, azs, network)
         default = _default(item, group, network)
         found.append((GroupNetwork(name, static, default, item.text("nic_group", required=False) or ""), item))
     unique(
@@ -89,7 +90,9 @@ def _check_azs(node: Node, group: str, azs: tuple[str, ...], network: Network) -
         node.fault(message, remedy, code=AZ_MISSING, at="name")
 
 
-def _static_ips(node: Node, group: str, instances: int | None, network: Network | None) -> tuple[str, ...]:
+def _static_ips(
+    node: Node, group: str, instances: int | None, azs: tuple[str, ...], network: Network | None
+) -> tuple[str, ...]:
     if node.value.get("static_ips") is None:
         return ()
     if network and network.type == "dynamic":
@@ -104,7 +107,7 @@ def _static_ips(node: Node, group: str, instances: int | None, network: Network 
             if address in out:
                 message = f"Instance group '{group}' specifies static IP '{address}' more than once"
                 item.fault(message, "Name every address once.", code=BAD_STATIC)
-            faulty = faulty or not _in_static(item, group, address, network)
+            faulty = faulty or not _in_static(item, group, address, azs, network)
             out[address] = None
         faulty = faulty or not out
     if instances is not None and not faulty and len(out) != instances:
@@ -129,7 +132,7 @@ def _addresses(item: Node) -> list[str]:
         return []
 
 
-def _in_static(item: Node, group: str, address: str, network: Network | None) -> bool:
+def _in_static(item: Node, group: str, address: str, azs: tuple[str, ...], network: Network | None) -> bool:
     if network is None or network.type != "manual":
         return True
     span = read_span(address)
@@ -139,6 +142,12 @@ def _in_static(item: Node, group: str, address: str, network: Network | None) ->
     if not subnets:
         message = f"Instance group '{group}' has static IP '{address}' outside every subnet of '{network.name}'"
         item.fault(message, "Choose an address of the network's static ranges.", code=OUTSIDE_SUBNETS)
+        return False
+    held = subnets[0].azs
+    if held and azs and not set(held) & set(azs):
+        message = f"Instance group '{group}' declares static ip '{address}' which does not belong to any of its availability zones"
+        remedy = f"The address is in {', '.join(held)}; the group in {', '.join(azs)}."
+        item.fault(message, remedy, code=STATIC_OUTSIDE_AZS)
         return False
     for first, last in subnets[0].static:
         if int(read_span(first)[0]) <= int(span[0]) <= int(read_span(last)[0]):

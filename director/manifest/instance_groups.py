@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from director.manifest.canonical import canonical, check_canonical
 from director.manifest.compilation import read_resources
 from director.manifest.group_disks import read_disks
 from director.manifest.group_networks import read_azs, read_networks
@@ -47,8 +48,8 @@ def read_instance_groups(manifest: Node, context: GroupContext) -> list[tuple[In
     """Groups in manifest order, with their nodes for later checks."""
     found = [(group, node) for node in manifest.items("instance_groups") if (group := _group(node, context))]
     unique(
-        [(group.name, node) for group, node in found],
-        "Duplicate instance group name '{name}'",
+        [(canonical(group.name), node) for group, node in found],
+        "Invalid instance group name '{name}', canonical name already taken",
         code=NAME_TAKEN,
     )
     return found
@@ -56,6 +57,8 @@ def read_instance_groups(manifest: Node, context: GroupContext) -> list[tuple[In
 
 def _group(node: Node, context: GroupContext) -> InstanceGroup | None:
     name = node.text("name")
+    if name is not None:
+        check_canonical(node, name)
     label = name or f"#{node.path[-1]}"
     _refuse_old_keys(node, label)
     instances = node.integer("instances", least=0)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from director.manifest.cloud_config import canonical
+from director.manifest.canonical import canonical
 from director.manifest.link_intents import Provider
 from director.model.deployment import Deployment, Document, InstanceGroup
 

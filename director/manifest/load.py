@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import structs
 
 from director.manifest.addons import Target, place_addons, read_addons
+from director.manifest.canonical import check_canonical
 from director.manifest.early import fill_early
 from director.manifest.features import read_features
 from director.manifest.instance_groups import GroupContext, read_instance_groups
@@ -69,6 +70,8 @@ def load_deployment(
     check_placeholders(node)
     _refuse_old_sections(node)
     title = node.text("name") or ""
+    if title:
+        check_canonical(node, title)
     releases, stemcells = read_releases(node), read_stemcells(node)
     update = read_update(node.section("update", required=True), None, overrides or {}, faults)
     features = read_features(node)

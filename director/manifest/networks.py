@@ -8,6 +8,7 @@ from itertools import combinations
 from msgspec import Struct
 
 from director.manifest.addresses import Cidr, read_cidr
+from director.manifest.canonical import check_canonical
 from director.manifest.reader import Node, did_you_mean
 from director.manifest.subnets import INVALID_PROPERTY, NetworkRules, read_dns, read_manual_subnet, read_vip_static
 from director.model.cloud_config import Az, Network, Subnet
@@ -34,6 +35,7 @@ def read_network(node: Node, azs: Mapping[str, Az], rules: NetworkRules) -> Netw
     kind = node.text("type", required=False) or "manual"
     if name is None:
         return None
+    check_canonical(node, name)
     if kind == "manual":
         return _manual(node, name, azs, rules)
     if kind == "dynamic":

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from msgspec import structs
 
-from director.manifest.cloud_config import canonical
+from director.manifest.canonical import canonical
 from director.manifest.link_content import default_network
 from director.manifest.links import Links
 from director.manifest.reader import did_you_mean

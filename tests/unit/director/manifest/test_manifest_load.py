@@ -334,7 +334,13 @@ MISTAKES = [
         31,
         ["'z7'", "not in the list of availability zones", "migrated_from/0/az"],
     ),
-    ("- name: smoke", "- name: web", 190006, 32, ["Duplicate instance group name 'web'", "first at manifest:16"]),
+    (
+        "- name: smoke",
+        "- name: web",
+        190006,
+        32,
+        ["Invalid instance group name 'web', canonical name already taken", "first at manifest:16"],
+    ),
     (
         "- {name: pw, type: password}",
         "- {name: pw, type: password}\n- {name: pw, type: rsa}",
@@ -380,6 +386,40 @@ def test_mistakes(written: str, instead: str, code: int, line: int, words: list[
     assert re.search(rf"\(at manifest:{line}[ )]", error.description), error.description
     for word in words:
         assert word in error.description
+
+
+def test_names_must_stand_in_dns() -> None:
+    assert fault(GOOD.replace("name: smoke", "name: smoke_")).code == 420001
+    assert "Begin and end the name" in fault(GOOD.replace("name: shop", "name: -shop")).description
+    assert fault(GOOD.replace("name: smoke", "name: WEB")).code == 190006
+
+
+def test_static_addresses_outside_the_groups_azs() -> None:
+    cloud = load_cloud_config(
+        [
+            (
+                "cloud",
+                """
+azs: [{name: z1}, {name: z2}]
+vm_types: [{name: small}]
+vm_extensions: [{name: lb}]
+disk_types: [{name: fast, disk_size: 1}]
+networks:
+- name: default
+  subnets:
+  - {range: 10.0.0.0/24, gateway: 10.0.0.1, azs: [z1], static: [10.0.0.10 - 10.0.0.29]}
+  - {range: 10.2.0.0/24, gateway: 10.2.0.1, azs: [z2], static: [10.2.0.10 - 10.2.0.29]}
+compilation: {workers: 1, network: default, az: z1, vm_type: small}
+""",
+            )
+        ]
+    )
+    text = GOOD[: GOOD.index("- name: smoke")].replace("azs: [z1, z2]", "azs: [z1]").replace("10.0.0.10,", "10.2.0.10,")
+    with pytest.raises(BadRequest) as caught:
+        load_deployment(text, cloud)
+    assert caught.value.code == 150007
+    assert "manifest:29" in caught.value.description
+    assert "in z2; the group in z1" in caught.value.description
 
 
 def test_values_that_are_known_early_are_filled_in() -> None:

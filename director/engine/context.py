@@ -34,7 +34,9 @@ class TaskContext:
 
     async def lock(self, name: str) -> None:
         """Wait for a lock such as ``deployment/web`` and hold it until the task ends. Its fence goes along with all calls to agents."""
-        lease = await self.locks.take(name, self.task, self.hold, self.cancel, self.log)
+        # an interrupted plan's open intents are settled first, even when the user has cancelled the task meanwhile
+        begun = self.resuming and await self.stored_plan() is not None
+        lease = await self.locks.take(name, self.task, self.hold, None if begun else self.cancel, self.log)
         self.fence = max(self.fence, lease.fence) if name.startswith("deployment/") else self.fence
 
     async def checkpoint(self) -> None:

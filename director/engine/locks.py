@@ -57,7 +57,7 @@ class Locks:
         self._on_wait = on_wait
         self.waiting: set[int] = set()
 
-    async def take(self, name: str, task: Task, hold: Hold, cancel: Cancel, log: TaskLog) -> Lease:
+    async def take(self, name: str, task: Task, hold: Hold, cancel: Cancel | None, log: TaskLog) -> Lease:
         """The lease ``lock/<name>``, held from now on with the task's own. Raises `TaskCancelled` when the user tires of waiting."""
         lease_name = PREFIX + name
         queue = self._queues[name]
@@ -66,7 +66,8 @@ class Locks:
         try:
             async with aclosing(wakes(self._store, f"lease/{lease_name}", "tasks")) as touches:
                 async for _ in touches:
-                    await cancel.check()
+                    if cancel is not None:
+                        await cancel.check()
                     before = await self._before(name, task)
                     if not before:
                         lease = await self._store.acquire(lease_name, hold.owner, hold.term)

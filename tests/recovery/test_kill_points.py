@@ -8,6 +8,8 @@ import pytest
 
 from director.engine import probe as points
 from director.model.plan import Plan, Step
+from director.steps.create_vm import CreateVmStep
+from director.steps.step import Intent, Io, Recovery, Repeat, StepRun
 from tests.recovery.plans import first_deploy, update
 
 if TYPE_CHECKING:
@@ -96,3 +98,27 @@ async def test_first_deploy_side_by_side_on_the_file_store(make_world: MakeWorld
     world = await make_world("file")
     await die(world, 1, plan, last_of(plan, kind), points.BEFORE_INTENT, *WITHIN)
     assert await world.picture() == picture
+
+
+async def test_the_checks_notice_a_step_that_repeats_blindly(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def blindly(self: CreateVmStep, io: Io, entry: object) -> Recovery:
+        return Repeat()
+
+    monkeypatch.setattr(CreateVmStep, "recover", blindly)
+    plan = first_deploy()
+    with pytest.raises(AssertionError):
+        await die(await make_world(), 1, plan, last_of(plan, "create_vm"), points.AFTER_EFFECT)
+
+
+async def test_the_checks_notice_a_creation_without_a_row(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing(self: StepRun[object], io: Io) -> Intent:
+        return Intent()
+
+    monkeypatch.setattr(CreateVmStep, "intend", nothing)
+    plan = first_deploy()
+    with pytest.raises(AssertionError):
+        await die(await make_world(), 1, plan, last_of(plan, "create_vm"), points.AFTER_EFFECT)

@@ -143,6 +143,10 @@ class World:
         await self.agents.close()
         return None if killed.is_set() else await self.store.get(Task, f"{task_id:012d}")
 
+    async def cancel(self, task: Task) -> None:
+        """As the API does it."""
+        await self.store.commit(Changes(put=[msgspec.structs.replace(task, state="cancelling")]))
+
     def calls(self) -> dict[str, int]:
         """Calls to the cloud and actions of agents by name, without questions."""
         asked = {"find", "info", "ping", "get_state", "list_disk"}

@@ -203,7 +203,7 @@ async def test_a_plan_half_done_elsewhere_goes_before_a_new_deploy(bench: Bench)
         Changes(
             put=[
                 Task(id=1, type="deploy", description="old", state="processing", started_at=1, deployment="web"),
-                PlanRow(task_id=1, digest="", text="{}"),
+                PlanRow(task_id=1, digest="", text='{"deployment":"web","stages":[]}'),
             ]
         )
     )

@@ -121,7 +121,9 @@ async def prepare(house: House, request: DeployRequest, seed: str, *, ask_agents
             options, unresponsive=await unresponsive(house, wanted, world, options, fix=request.fix)
         )
     plan = diff(wanted, world, options, ids, [one.address for one in held])
-    return Prepared(plan, Changes(put=(*variable_rows, *set_rows)), tuple(archives))
+    # a deployment is listed, and can be deleted, from its first try on
+    begun = () if row is not None else (DeploymentRow(name=name, teams=request.teams),)
+    return Prepared(plan, Changes(put=(*begun, *variable_rows, *set_rows)), tuple(archives))
 
 
 def with_state(spec: InstanceSpec, states: Mapping[str, str]) -> InstanceSpec:

@@ -19,8 +19,8 @@ async def unresponsive(house: House, wanted: Wanted, world: World, options: Opti
     for spec in wanted.specs:
         row = rows.get(spec.id)
         vm = world.vm_of(row) if row else None
-        if vm is None:
-            continue
+        if vm is None or not vm.ready:
+            continue  # an agent that never spoke has nothing to answer: its VM is made anew
         # ids drawn here are thrown away: the planner draws its own
         work = work_for(spec, groups[spec.group], row, vm, world.disk_of(spec.id), options, Ids("probe"), wanted)
         if work.depth_name != "unchanged":

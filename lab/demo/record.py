@@ -55,6 +55,8 @@ class Record:
     processes: dict[str, Process] = field(default_factory=dict[str, Process])
     ports: dict[str, int] = field(default_factory=dict[str, int])
     tree: str = ""
+    stemcell_number: int = 0
+    stemcell_sha1: str = ""
 
     @property
     def file(self) -> Path:
@@ -80,6 +82,8 @@ class Record:
             record.processes = {name: Process(**one) for name, one in data["processes"].items()}
             record.ports = data["ports"]
             record.tree = data.get("tree", "")
+            record.stemcell_number = data.get("stemcell_number", 0)
+            record.stemcell_sha1 = data.get("stemcell_sha1", "")
         return record
 
     def save(self) -> None:
@@ -88,6 +92,8 @@ class Record:
             "processes": {name: asdict(one) for name, one in self.processes.items()},
             "ports": self.ports,
             "tree": self.tree,
+            "stemcell_number": self.stemcell_number,
+            "stemcell_sha1": self.stemcell_sha1,
         }
         temporary = self.file.with_suffix(".new")
         temporary.write_text(json.dumps(data, indent=2) + "\n")

@@ -10,7 +10,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lab import house
 from lab.demo import parts
@@ -18,6 +18,9 @@ from lab.demo.record import NAME, TREE, Record, resident
 from lab.demo.site import API_PORT, write_site
 from lab.errors import LabError
 from lab.house import Lab
+
+if TYPE_CHECKING:
+    from stemcells.build import Built
 
 WEB_PORT = 8080
 STEMCELL = "debian-12"
@@ -49,7 +52,7 @@ def run(directory: Path, json_file: Path | None) -> None:
     with report.phase("a network namespace with a libvirtd of its own"):
         lab = house.up(record.lab, NAME)
     with report.phase("a stemcell: Debian 12 with our agent"):
-        stemcell = build_stemcell(directory)
+        stemcell = build_stemcell(record)
     with report.phase("the director"):
         config = write_site(record, lab)
         parts.start_director(record, lab, config)
@@ -79,15 +82,22 @@ def run(directory: Path, json_file: Path | None) -> None:
     say_farewell(record, report)
 
 
-def build_stemcell(directory: Path) -> Path:
-    """From the cache when recipe and agent are as they were."""
+def build_stemcell(record: Record) -> Path:
+    """From the cache when recipe and agent are as they were; another image gets the next version number."""
     from stemcells.build import build  # the builder is loaded only here
 
-    out = directory / f"stemcell-{STEMCELL}.tgz"
-    built = build(STEMCELL, out, say=lambda text: print(f"stemcell: {text}", flush=True))
-    print(
-        f"stemcell: {built.name}/{built.version}, {built.size / 1e6:.0f} MB{', from the cache' if built.cached else ''}"
-    )
+    def built_as(number: int) -> Built:
+        return build(STEMCELL, out, version=f"1.{number}", say=lambda text: print(f"stemcell: {text}", flush=True))
+
+    out = record.directory / f"stemcell-{STEMCELL}.tgz"
+    built = built_as(record.stemcell_number)
+    if record.stemcell_sha1 not in ("", built.image_sha1):
+        record.stemcell_number += 1
+        built = built_as(record.stemcell_number)
+    record.stemcell_sha1 = built.image_sha1
+    record.save()
+    origin = ", from the cache" if built.cached else ""
+    print(f"stemcell: {built.name}/{built.version}, {built.size / 1e6:.0f} MB{origin}")
     return out
 
 

@@ -138,7 +138,8 @@ class Dispatcher:
             body.update(messages.exception(f"Task {task.id} result: {task.error}"))
         if self._push(Reply(task.reply_to, messages.encode(body))):
             task.pushed = True
-            self._journal.save(task)
+            # At worst it is pushed a second time.
+            self._journal.save(task, sync=False)
 
 
 def _running(task_id: str) -> dict[str, str]:

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 
-def write_bytes(path: Path, data: bytes, mode: int = 0o600) -> None:
-    """Replace ``path`` atomically and durably; makes the folder if it is absent."""
+def write_bytes(path: Path, data: bytes, mode: int = 0o600, *, sync: bool = True) -> None:
+    """Replace ``path`` atomically; makes the folder if it is absent.
+
+    With ``sync`` it is on the disk when this returns. Without, a crash of the machine may bring the old content back.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
@@ -18,11 +21,14 @@ def write_bytes(path: Path, data: bytes, mode: int = 0o600) -> None:
             os.fchmod(descriptor, mode)
             file.write(data)
             file.flush()
-            os.fsync(descriptor)
+            if sync:
+                os.fsync(descriptor)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    if not sync:
+        return
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)
@@ -35,9 +41,9 @@ def write_text(path: Path, text: str, mode: int = 0o644) -> None:
     write_bytes(path, text.encode(), mode)
 
 
-def write_json(path: Path, value: object, mode: int = 0o600) -> None:
+def write_json(path: Path, value: object, mode: int = 0o600, *, sync: bool = True) -> None:
     """As write_bytes, for JSON."""
-    write_bytes(path, json.dumps(value, separators=(",", ":")).encode(), mode)
+    write_bytes(path, json.dumps(value, separators=(",", ":")).encode(), mode, sync=sync)
 
 
 def read_json(path: Path) -> Any:

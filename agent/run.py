@@ -20,7 +20,7 @@ from agent.dispatch import Dispatcher, Reply
 from agent.heartbeat import heartbeat
 from agent.shapes import Json
 from agent.supervise import monit_config
-from agent.supervise.port import STARTING
+from agent.supervise.port import STARTING, UNKNOWN
 from agent.vm import Vm
 
 log = logging.getLogger(__name__)
@@ -105,7 +105,7 @@ class Agent:
             now = self._loop.time()
             if (state != last or now >= due) and self._connection.connected and await self._beat(state):
                 last, due = state, now + _BEAT
-            glance = _GLANCE_UNSETTLED if state == STARTING or state != last else _GLANCE_SETTLED
+            glance = _GLANCE_UNSETTLED if state in (STARTING, UNKNOWN) or state != last else _GLANCE_SETTLED
             self._wake.clear()
             try:
                 await asyncio.wait_for(self._wake.wait(), max(0.05, min(glance, due - now if due else glance)))

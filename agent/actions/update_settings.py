@@ -22,7 +22,8 @@ def run(vm: Vm, call: Call) -> str:
     settings = Settings(vm.settings.given, update)
     restart = _connections(settings) != _connections(vm.settings)
     durable.write_json(vm.layout.update_settings, update)
-    _trust(vm, string_or_empty(given.get("trusted_certs")))
+    if "trusted_certs" in given:
+        _trust(vm, string_or_empty(given["trusted_certs"]))
     vm.settings.update = update
     if restart:
         log.info("bus or blob store settings changed: the agent restarts")

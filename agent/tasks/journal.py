@@ -72,10 +72,10 @@ class Journal:
             self._prune()
             return task
 
-    def save(self, task: Task) -> None:
-        """Commit the present state of ``task``."""
+    def save(self, task: Task, *, sync: bool = True) -> None:
+        """Commit the present state of ``task``. ``sync`` False: survives the agent, perhaps not the machine."""
         with self._lock:
-            durable.write_json(self._path(task.id), asdict(task))
+            durable.write_json(self._path(task.id), asdict(task), sync=sync)
             self._remember(task)
 
     def find(self, task_id: str) -> Task:

@@ -85,7 +85,7 @@ class TaskQueue:
             task = self._journal.find(waiting.id)
             resumed = task.state == RUNNING
             task.state = RUNNING
-            self._journal.save(task)
+            self._journal.save(task, sync=False)
             call = Call(task, self._journal, resumed=resumed)
             self._current = call
         log.info("task %s (%s) %s", task.id, task.method, "continues" if resumed else "begins")

@@ -161,6 +161,9 @@ def test_update_settings_restarts_only_for_a_new_connection(world: AgentWorld) -
     world.do("update_settings", {"trusted_certs": certificate})
     assert len(list((world.layout.root / "usr/local/share/ca-certificates").iterdir())) == 1
 
+    world.do("update_settings", {"disk_associations": []})
+    assert len(list((world.layout.root / "usr/local/share/ca-certificates").iterdir())) == 1
+
     cert = {"ca": "c", "certificate": "new", "private_key": "new"}
     started = world.ask("update_settings", {"mbus": {"cert": cert}})
     while world.restarts == 0:

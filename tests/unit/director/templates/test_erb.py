@@ -25,7 +25,9 @@ async def templates() -> AsyncIterator[ErbTemplates]:
     await renderer.close()
 
 
-def request(tmp_path: Path, text: str, *, properties: dict[str, Any] | None = None, links: dict[str, Any] | None = None) -> RenderRequest:
+def request(
+    tmp_path: Path, text: str, *, properties: dict[str, Any] | None = None, links: dict[str, Any] | None = None
+) -> RenderRequest:
     archive = tmp_path / f"job-{abs(hash(text))}.tgz"
     with tarfile.open(archive, "w:gz") as tar:
         for name, content in (("./monit", "check process web"), ("./templates/ctl.erb", text)):
@@ -54,8 +56,16 @@ async def rendered(templates: ErbTemplates, one: RenderRequest) -> str:
         ("<%= p('a.c', 'x') %>", {"a": {"b": 7}}, "x"),
         ("<%= p(['a.c', 'a.b']) %>", {"a": {"b": False}}, "false"),
         ("<% if_p('a', 'b') do |x, y| %><%= x + y %><% end.else do %>none<% end %>", {"a": 1, "b": 2}, "3"),
-        ("<% if_p('a', 'b') do |x, y| %><%= x + y %><% end.else_if_p('a') do |x| %>only <%= x %><% end %>", {"a": 1}, "only 1"),
-        ("<%= spec.networks.default.ip %> <%= name %>/<%= index %> <%= properties.a.b %>", {"a": {"b": "ü"}}, "10.0.0.7 web/1 ü"),
+        (
+            "<% if_p('a', 'b') do |x, y| %><%= x + y %><% end.else_if_p('a') do |x| %>only <%= x %><% end %>",
+            {"a": 1},
+            "only 1",
+        ),
+        (
+            "<%= spec.networks.default.ip %> <%= name %>/<%= index %> <%= properties.a.b %>",
+            {"a": {"b": "ü"}},
+            "10.0.0.7 web/1 ü",
+        ),
         ("<%= spec.networks.methods(false).grep(/default$/).size > 0 %>", {}, "true"),
         ("<%- x = 1 -%>\n<%= x %>", {}, "1"),
         ("<%= JSON.dump(raw_properties) %> <%= ''.blank? %>", {"a": [1]}, '{"a":[1]} true'),
@@ -69,7 +79,17 @@ async def test_properties_are_seen_as_the_contract_says(
 
 async def test_a_link_gives_instances_properties_and_an_address(templates: ErbTemplates, tmp_path: Path) -> None:
     link = {
-        "instances": [{"name": "db", "index": 0, "id": "i", "az": "z1", "address": "10.0.0.9", "bootstrap": True, "properties": {}}],
+        "instances": [
+            {
+                "name": "db",
+                "index": 0,
+                "id": "i",
+                "az": "z1",
+                "address": "10.0.0.9",
+                "bootstrap": True,
+                "properties": {},
+            }
+        ],
         "properties": {"port": 5},
         "instance_group": "db_x",
         "default_network": "default",
@@ -77,7 +97,10 @@ async def test_a_link_gives_instances_properties_and_an_address(templates: ErbTe
         "domain": "bosh",
     }
     text = "<%= link('db').instances[0].address %>:<%= link('db').p('port') %> <%= link('db').address(status: 'healthy') %><% if_link('no') do %>!<% end %>"
-    assert await rendered(templates, request(tmp_path, text, links={"db": link})) == "10.0.0.9:5 q-s3.db-x.default.demo.bosh"
+    assert (
+        await rendered(templates, request(tmp_path, text, links={"db": link}))
+        == "10.0.0.9:5 q-s3.db-x.default.demo.bosh"
+    )
 
 
 @pytest.mark.parametrize(
@@ -85,10 +108,15 @@ async def test_a_link_gives_instances_properties_and_an_address(templates: ErbTe
     [
         ("\n<%= p('x.y') %>", "Error filling in template 'ctl.erb' (line 2: Can't find property '[\"x.y\"]')"),
         ("<%= link('db').p('x') %>", "Error filling in template 'ctl.erb' (line 1: Can't find link 'db')"),
-        ("a\n\n<%= nil.foo %>", "Error filling in template 'ctl.erb' (line 3: undefined method `foo' for nil:NilClass)"),
+        (
+            "a\n\n<%= nil.foo %>",
+            "Error filling in template 'ctl.erb' (line 3: undefined method `foo' for nil:NilClass)",
+        ),
     ],
 )
-async def test_an_error_names_template_line_and_reason(templates: ErbTemplates, tmp_path: Path, text: str, message: str) -> None:
+async def test_an_error_names_template_line_and_reason(
+    templates: ErbTemplates, tmp_path: Path, text: str, message: str
+) -> None:
     (answer,) = await templates.render([request(tmp_path, text)])
     assert answer.errors == (message,)
     assert answer.files == {}
@@ -117,6 +145,8 @@ async def test_a_template_leaves_nothing_behind_and_writes_nothing(templates: Er
 
 async def test_a_missing_template_is_named(templates: ErbTemplates, tmp_path: Path) -> None:
     one = request(tmp_path, "x")
-    wrong = RenderRequest(one.instance, one.group, one.job, one.archive, {"templates": {"gone.erb": "bin/x"}}, one.context)
+    wrong = RenderRequest(
+        one.instance, one.group, one.job, one.archive, {"templates": {"gone.erb": "bin/x"}}, one.context
+    )
     with pytest.raises(BadRequest, match=r"Template 'gone.erb' is missing from job 'web'"):
         await templates.render([wrong])

@@ -12,6 +12,7 @@ from typing import Any
 from agent.errors import AgentError
 from agent.shapes import object_or_empty, string_or_empty
 
+TIMEOUT = 30.0
 _BY_ID = Path("/dev/disk/by-id")
 _SYS_BLOCK = Path("/sys/block")
 _ID_LENGTH = 20  # virtio serial numbers hold this many characters
@@ -38,7 +39,7 @@ def parse(hint: Any) -> Hint:
     )
 
 
-def find(hint: Hint, timeout: float = 30.0) -> Path:
+def find(hint: Hint, timeout: float = TIMEOUT) -> Path:
     """The device node, waited for: a disk may appear a moment after the cloud says it is attached."""
     deadline = time.monotonic() + timeout
     while True:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import time
 from pathlib import Path
@@ -16,7 +17,7 @@ from agent.shapes import Json, array_or_empty, object_or_empty
 log = logging.getLogger(__name__)
 
 _BUSY_TIMEOUT = 60.0
-_SECTOR = 512
+_LOOP_MAJOR = 7
 _WORTH_GROWING = 4 << 20
 
 
@@ -50,8 +51,9 @@ def partition_of(device: Path, *, allowed: bool) -> Path:
 
 
 def _partitionable(device: Path) -> bool:
-    # Loop devices of a container have no partition nodes, and without udev nobody would make them.
-    return not device.resolve().name.startswith("loop") and Path("/run/udev/control").exists()
+    # Loop devices of a container (whatever their name there) have no partition nodes, and without udev nobody would
+    # make them.
+    return number(device)[0] != _LOOP_MAJOR and Path("/run/udev/control").exists()
 
 
 def _first_partition(device: Path) -> Path:
@@ -131,8 +133,8 @@ def _grow_unmounted(node: Path) -> None:
     if not probe(node).get("TYPE", "").startswith("ext"):
         return
     facts = dict(re.findall(r"^Block (count|size):\s+(\d+)$", command(["dumpe2fs", "-h", node]).stdout, re.MULTILINE))
-    major, minor = number(node)
-    room = int(Path(f"/sys/dev/block/{major}:{minor}/size").read_text()) * _SECTOR
+    with open(node, "rb") as file:
+        room = file.seek(0, os.SEEK_END)
     if room - int(facts["count"]) * int(facts["size"]) < _WORTH_GROWING:
         return
     log.info("%s has grown; its file system follows", node)

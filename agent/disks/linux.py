@@ -17,6 +17,8 @@ from agent.shapes import array_or_empty
 
 log = logging.getLogger(__name__)
 
+_REMOUNT_TIMEOUT = 5.0
+
 
 class LinuxDisks:
     """Needs root."""
@@ -87,7 +89,7 @@ class LinuxDisks:
     def remount(self) -> None:
         for cid, place in sorted(self._books.places().items(), key=lambda item: item[1]):
             try:
-                filesystem.mount(self._ready(cid), self._point(place), self._options())
+                filesystem.mount(self._ready(cid, timeout=_REMOUNT_TIMEOUT), self._point(place), self._options())
             except AgentError as error:
                 # The agent must come up all the same: only through it can the director repair the VM.
                 log.error("disk %s could not be mounted again at %s: %s", cid, place, error)
@@ -100,10 +102,10 @@ class LinuxDisks:
         filesystem.ensure_filesystem(node, "ext4", self._layout.bosh / "ephemeral.formatting")
         filesystem.mount(node, self._layout.data, [])
 
-    def _ready(self, cid: str) -> Path:
+    def _ready(self, cid: str, timeout: float = device.TIMEOUT) -> Path:
         """The node of a disk, partitioned and with a file system."""
         hint = device.parse(self._books.hint(cid))
-        whole = device.find(hint)
+        whole = device.find(hint, timeout)
         node = filesystem.partition_of(whole, allowed=hint.partition)
         filesystem.grow_partition(whole, node)
         kind = str(self._settings.env.get("persistent_disk_fs") or "ext4")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from director.model.errors import DirectorError, TaskCancelled
+from director.model.errors import TaskCancelled
 from director.model.rows import Task
 from director.ports.store import Store
 
 
-class Interrupted(DirectorError):
-    """This director ends; the task stays as it is and goes on with the next one."""
+class Interrupted(Exception):
+    """This director ends; the task stays as it is and goes on with the next one. No failure: handlers that note failures do not see it."""
 
 
 class Cancel:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from director.engine.cancel import Cancel
+from director.engine.effect import Loader
 from director.engine.journal import save_plan, stored_plan
 from director.engine.lease import Hold
 from director.engine.locks import Locks
@@ -16,6 +17,7 @@ from director.model.plan import Plan
 from director.model.rows import Task
 from director.ports.store import Changes
 from director.ports.task_log import TaskLog
+from director.steps.registry import load as load_step
 
 
 @dataclass
@@ -30,6 +32,7 @@ class TaskContext:
     locks: Locks
     resuming: bool
     probe: Probe = quiet
+    load: Loader = load_step
     fence: int = 0
 
     async def lock(self, name: str) -> None:
@@ -68,5 +71,6 @@ class TaskContext:
             cancel=self.cancel,
             fence=self.fence,
             probe=self.probe,
+            load=self.load,
         )
         return plan

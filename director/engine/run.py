@@ -15,7 +15,7 @@ from director.engine.probe import Probe, quiet
 from director.engine.progress import Told, UnitProgress, already_told
 from director.engine.recover import abandon, settle_all
 from director.model.errors import DirectorError, LeaseLost, TaskCancelled
-from director.model.plan import Plan
+from director.model.plan import Plan, Step
 from director.ports.task_log import TaskLog
 from director.steps.registry import load as load_step
 
@@ -58,8 +58,9 @@ class _Run:
     cancel: Cancel
     told: Told
     failures: list[tuple[Work, BaseException]] = field(default_factory=list[tuple[Work, BaseException]])
-    stopped: DirectorError | None = None
+    stopped: TaskCancelled | Interrupted | None = None
     lost: LeaseLost | None = None
+    doing: dict[str, Step] = field(default_factory=dict[str, Step])
 
     async def go(self) -> None:
         self._pick_up()
@@ -118,6 +119,7 @@ class _Run:
             progress.started()
             progress.advanced(work.done)
             self.hands.log.debug(f"{work.stage.title}: {work.unit.task}: {step.title} ({step.id})")
+            self.doing[work.unit.task] = step
             try:
                 await carry_out(self.hands, step, progress.status)
             except LeaseLost:
@@ -126,6 +128,8 @@ class _Run:
                 self._failed(work, error)
                 progress.failed(describe(error))
                 raise
+            finally:
+                self.doing.pop(work.unit.task, None)
             work.done += 1
         progress.finished()
 
@@ -136,12 +140,19 @@ class _Run:
         if isinstance(error, LeaseLost):
             self.lost = self.lost or error
         elif isinstance(error, TaskCancelled | Interrupted):
-            self.stopped = self.stopped or error
+            if self.stopped is None:
+                self.stopped = error
+                self._tell_stopping(error)
             log.debug(f"{work.unit.task}: stopped after {work.done} of {len(work.unit.steps)} steps")
         elif not isinstance(error, Exception):
             raise error
         elif not work.failed:
             self._failed(work, error)
+
+    def _tell_stopping(self, error: Exception) -> None:
+        """What is in the middle of a step is left to finish it: no effect is torn off."""
+        for unit, step in self.doing.items():
+            self.hands.log.debug(f"{error}: {unit} is finishing {step.title}")
 
     def _failed(self, work: Work, error: Exception) -> None:
         work.failed = True

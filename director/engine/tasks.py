@@ -12,6 +12,7 @@ import structlog
 
 from director.engine.cancel import Cancel, Interrupted
 from director.engine.context import TaskContext
+from director.engine.effect import Loader
 from director.engine.journal import code_of, describe
 from director.engine.lease import TERM, Hold
 from director.engine.locks import Locks, holder
@@ -22,6 +23,7 @@ from director.model.errors import BadRequest, DirectorError, LeaseLost, NotFound
 from director.model.rows import Task
 from director.ports.store import Changes, Lease
 from director.ports.task_log import TaskLog
+from director.steps.registry import load as load_step
 
 Handler = Callable[[TaskContext], Awaitable[str | None]]
 
@@ -50,6 +52,7 @@ class Runner:
         urgent_limit: int = 10,
         term: float = TERM,
         probe: Probe = quiet,
+        load: Loader = load_step,
     ) -> None:
         self._ports = ports
         self._store = ports.store
@@ -61,6 +64,7 @@ class Runner:
         self._urgent = urgent
         self._term = term
         self._probe = probe
+        self._load = load
         self._locks = Locks(self._store, on_wait=self._look_soon)
         self._looks: set[asyncio.Task[None]] = set()
         self._looking = asyncio.Lock()
@@ -215,7 +219,7 @@ class Runner:
             if task.state == CANCELLING and not resuming:
                 raise TaskCancelled(task.id)
             context = TaskContext(
-                task, self._ports, log, hold, cancel, self._locks, resuming=resuming, probe=self._probe
+                task, self._ports, log, hold, cancel, self._locks, resuming=resuming, probe=self._probe, load=self._load
             )
             result = await self._handlers[task.type](context)
         except LeaseLost:

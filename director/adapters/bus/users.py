@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,12 +18,16 @@ _AGENT = re.compile(r"CN=(?P<id>.+?)(?:\.bootstrap)?\.agent\.bosh-internal$")
 
 
 class UsersFile:
-    """Who the server lets in: director, monitor, and the agents admitted so far (read back from the file at first)."""
+    """Who the server lets in: director, monitor, and the agents admitted so far (read back from the file at first).
+
+    Safe to use from several threads.
+    """
 
     def __init__(self, path: Path, pid_file: Path | None) -> None:
         self.path = path
         self._pid_file = pid_file
         self._agents: set[str] = self._read()
+        self._writing = threading.Lock()
 
     @property
     def agents(self) -> frozenset[str]:
@@ -35,15 +40,18 @@ class UsersFile:
 
     def admit(self, agent_ids: Iterable[str]) -> bool:
         """Add these; one write and one reload for all. False when all were in already."""
-        return self._set(self._agents | set(agent_ids))
+        with self._writing:
+            return self._set(self._agents | set(agent_ids))
 
     def expel(self, agent_ids: Iterable[str]) -> bool:
         """Remove these; the server closes their connections."""
-        return self._set(self._agents - set(agent_ids))
+        with self._writing:
+            return self._set(self._agents - set(agent_ids))
 
     def replace(self, agent_ids: Iterable[str]) -> bool:
         """Exactly these: what the store says at start."""
-        return self._set(set(agent_ids))
+        with self._writing:
+            return self._set(set(agent_ids))
 
     def reload(self) -> None:
         """SIGHUP to the server; quiet when it does not run (it reads the file when it starts)."""

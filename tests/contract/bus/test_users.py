@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,17 @@ def test_users_are_read_back_and_replaced(tmp_path: Path) -> None:
     assert users.replace(["a3"])
     assert UsersFile(path, None).agents == {"a3"}
     assert path.stat().st_mode & 0o007 == 0
+
+
+def test_many_threads_lose_nobody(tmp_path: Path) -> None:
+    users = UsersFile(tmp_path / "users.json", None)
+    users.admit([f"old{n}" for n in range(40)])
+    with ThreadPoolExecutor(16) as pool:
+        admitted = [pool.submit(users.admit, [f"new{n}"]) for n in range(40)]
+        expelled = [pool.submit(users.expel, [f"old{n}"]) for n in range(40)]
+        assert all(one.result() for one in (*admitted, *expelled))
+    assert UsersFile(users.path, None).agents == {f"new{n}" for n in range(40)}
+    assert [one.name for one in tmp_path.iterdir()] == ["users.json"]
 
 
 def test_a_stale_pid_file_harms_nobody(tmp_path: Path) -> None:

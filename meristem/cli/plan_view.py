@@ -9,6 +9,7 @@ from meristem.cli.director import ApiError, Director, escaped
 from meristem.cli.session import Session
 from meristem.formats.values import Hash, Value, hashes, is_hash
 
+_SECRET = {"properties", "links", "env"}
 _SUMMARY = ("create", "update", "recreate", "delete", "unchanged")
 
 
@@ -24,8 +25,8 @@ def fetch(director: Director, deployment: str, manifest: str, query: Mapping[str
     return answer if is_hash(answer) else None
 
 
-def show(session: Session, plan: Hash) -> None:
-    """Shows stages, units and steps, and the counts."""
+def show(session: Session, plan: Hash, *, redact: bool = True) -> None:
+    """Shows stages, units, steps and causes, and the counts; values of properties and links are hidden with `redact`."""
     screen = session.screen
     screen.line("\nPlan:")
     stages = hashes(plan.get("stages"))
@@ -37,22 +38,38 @@ def show(session: Session, plan: Hash) -> None:
         screen.line(screen.paint(f"  {text(stage.get('title'))}{at_once}", "cyan"))
         for unit in hashes(stage.get("units")):
             screen.line(f"    {text(unit.get('title'))}")
-            for step in hashes(unit.get("steps")):
-                causes = [_cause(cause) for cause in hashes(step.get("causes"))]
-                because = f"  because {'; '.join(causes)}" if causes else ""
-                screen.line(
-                    f"      {text(step.get('title')) or text(step.get('kind'))}{screen.paint(because, 'yellow')}"
-                )
+            for line in _steps(session, hashes(unit.get("steps")), redact=redact):
+                screen.line(f"      {line}")
     summary = plan.get("summary")
     if is_hash(summary):
         counts = [f"{text(summary.get(key)) or '0'} to {key}" for key in _SUMMARY[:4]]
-        screen.line(f"\n  {', '.join(counts)}, {text(summary.get('unchanged')) or '0'} unchanged")
+        screen.line(f"\n  {', '.join(counts)}, {text(summary.get('unchanged')) or '0'} unchanged\n")
 
 
-def _cause(cause: Hash) -> str:
+def _steps(session: Session, steps: list[Hash], *, redact: bool) -> list[str]:
+    """Steps that follow from one and the same cause stand in one line below it; else each has its own."""
+    told = [(text(step.get("title")) or text(step.get("kind")), _causes(step, redact=redact)) for step in steps]
+    distinct = {causes for _, causes in told if causes}
+    if len(distinct) <= 1:
+        because = [session.screen.paint(f"because {causes}", "yellow") for causes in distinct]
+        return [*because, " → ".join(title for title, _ in told)] if told else because
+    return [title + (session.screen.paint(f"  because {causes}", "yellow") if causes else "") for title, causes in told]
+
+
+def _causes(step: Hash, *, redact: bool) -> str:
+    return "; ".join(_cause(cause, redact=redact) for cause in hashes(step.get("causes")))
+
+
+def _cause(cause: Hash, *, redact: bool) -> str:
     field, old, new = text(cause.get("field")), cause.get("old"), cause.get("new")
     if old is None and new is None:
         return field
+    if redact and _SECRET.intersection(field.split(".")):
+        return (
+            f"{field} changed"
+            if old is not None and new is not None
+            else f"{field} {'added' if old is None else 'removed'}"
+        )
     return f"{field}: {_short(old)} -> {_short(new)}"
 
 

@@ -1,4 +1,4 @@
-"""How a running task is shown: the public CLI's event lines, and on a terminal a live line per running item."""
+"""How a running task is shown: the public CLI's event lines; on a terminal a live line per running item instead."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ class Progress:
         self._first: TaskEvent | None = None
         self._last: TaskEvent | None = None
         self._live: Live | None = None
-        self.shown = False
 
     def __enter__(self) -> Progress:
         self._screen.line(f"Task {self._task}")
@@ -60,7 +59,7 @@ class Progress:
         """The closing lines, once the task has ended."""
         if self._first is not None and self._last is not None:
             self._screen.block(
-                f"\nTask {self._task} Started  {full_time(self._first.time)}\n"
+                f"\n\nTask {self._task} Started  {full_time(self._first.time)}\n"
                 f"Task {self._task} Finished {full_time(self._last.time)}\n"
                 f"Task {self._task} Duration {duration(self._last.time - self._first.time)}\n"
             )
@@ -68,9 +67,9 @@ class Progress:
         self._screen.line(self._screen.paint(f"Task {self._task} {state}", color) + "\n")
 
     def _show(self, event: TaskEvent) -> None:
+        follows = self._last is not None and self._last.key == event.key
         self._first = self._first or event
         self._last = event
-        self.shown = True
         key = event.key
         if event.kind in ("deprecation", "warning"):
             self._print(event, f"{event.kind.capitalize()}: {event.message}", "yellow")
@@ -79,20 +78,28 @@ class Progress:
         elif event.state == "started":
             self._started[key] = event
             self._began[key] = time.monotonic()
-            self._print(event, f"{event.title}: {event.task}")
+            if self._live is None:
+                self._print(event, f"{event.title}: {event.task}")
         elif event.state == "in_progress":
             self._status[key] = event.status
-            if event.status:
-                self._print(event, f"L {event.status}: {event.task}", "bright_black")
+            if event.status and self._live is None:
+                self._print(event, f"L {event.status}: {event.task}")
         elif event.state in ("finished", "failed"):
-            begun = self._started.pop(key, None)
-            self._status.pop(key, None)
-            self._began.pop(key, None)
-            took = duration(event.time - begun.time) if begun else ""
-            failed = event.state == "failed"
-            self._print(event, f"{event.title}: {event.task} ({took})", "red" if failed else None)
-            if failed:
-                self._print(event, f"L Error: {event.failure}", "red")
+            self._end(event, follows=follows)
+
+    def _end(self, event: TaskEvent, *, follows: bool) -> None:
+        begun = self._started.pop(event.key, None)
+        self._status.pop(event.key, None)
+        self._began.pop(event.key, None)
+        took = f"({duration(event.time - begun.time)})" if begun else ""
+        failed = event.state == "failed"
+        if follows and self._live is None:
+            # Nothing came between start and end: the duration completes the line.
+            self._screen.block(f" {took}")
+        else:
+            self._print(event, f"{event.title}: {event.task} {took}".rstrip(), "red" if failed else None)
+        if failed:
+            self._print(event, f"L Error: {event.failure}", "red")
 
     def _print(self, event: TaskEvent, text: str, color: str | None = None) -> None:
         line = f"Task {self._task} | {clock(event.time)} | {text}"
@@ -101,7 +108,7 @@ class Progress:
 
             self._live.console.print(Text(line, style=color or ""), soft_wrap=True)
         else:
-            self._screen.block(line + "\n")
+            self._screen.block("\n" + line)
 
     def _running(self) -> Text:
         from rich.text import Text

@@ -69,7 +69,7 @@ def COMMAND(session: Session, path: str, **given: Any) -> None:
     query = _query(given)
     plan = plan_view.fetch(director, name, text, query)
     if plan is not None:
-        plan_view.show(session, plan)
+        plan_view.show(session, plan, redact=not given["no_redact"])
     session.screen.confirm()
     context = answer.get("context")
     if context is not None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from meristem.cli.cells import lines, text
 from meristem.cli.deployment_rows import labels
+from meristem.cli.director import ApiError, Director
 from meristem.cli.failure import CliError
 from meristem.cli.session import Session
 from meristem.cli.table import Table
 from meristem.cli.verb import command
-from meristem.formats.values import is_hash
+from meristem.formats.values import Hash, is_hash
 
 
 @command("deployment")
@@ -20,7 +21,7 @@ def COMMAND(session: Session) -> None:
     if found is None:
         raise CliError(f"Deployment '{name}' doesn't exist", "See `deployments`.")
     configs: list[str] = []
-    for row in director.rows("/deployment_configs", {"deployment[]": name}):
+    for row in _used_configs(director, name):
         config = row.get("config")
         if is_hash(config):
             configs.append(f"{text(config.get('id'))} {text(config.get('type'))}/{text(config.get('name'))}")
@@ -33,3 +34,13 @@ def COMMAND(session: Session) -> None:
     ]
     header = ["Name", "Release(s)", "Stemcell(s)", "Config(s)", "Team(s)"]
     session.screen.table(Table("deployments", header, [row]))
+
+
+def _used_configs(director: Director, name: str) -> list[Hash]:
+    try:
+        return director.rows("/deployment_configs", {"deployment[]": name})
+    except ApiError as error:
+        # Old directors have no such route; the rest is worth showing without it.
+        if error.status != 404:
+            raise
+        return []

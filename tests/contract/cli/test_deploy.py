@@ -28,7 +28,10 @@ PLAN = {
                         {
                             "kind": "apply",
                             "title": "apply the spec",
-                            "causes": [{"field": "restart", "old": None, "new": None}],
+                            "causes": [
+                                {"field": "restart", "old": None, "new": None},
+                                {"field": "web.properties.word", "old": "hush", "new": "secret"},
+                            ],
                         },
                     ],
                 }
@@ -80,7 +83,7 @@ def test_deploy_shows_diff_plan_and_progress(world, run, manifest: Path, follows
         "+   vm_type: large",
         "  Update group web (up to 2 at once)",
         "      recreate the VM  because vm_type: default -> large",
-        "      apply the spec  because restart",
+        "      apply the spec  because restart; web.properties.word changed",
         "  0 to create, 1 to update, 1 to recreate, 0 to delete, 3 unchanged",
         "Task 1 | 22:13:20 | Updating instance web: web/a (0) (canary)",
         "Task 1 | 22:13:21 | L executing drain: web/a (0) (canary)",
@@ -89,6 +92,7 @@ def test_deploy_shows_diff_plan_and_progress(world, run, manifest: Path, follows
         "Task 1 done",
     ):
         assert ran.out.count(line) == 1, (line, ran.out)
+    assert "hush" not in ran.out
     sent = world.sent("POST", "/deployments")[0]
     assert sent.body.decode() == manifest.read_text()
     assert sent.headers["Content-Type"] == "text/yaml"
@@ -102,8 +106,23 @@ def test_deploy_shows_diff_plan_and_progress(world, run, manifest: Path, follows
 
 def test_polling_never_repeats_a_line(world, run, manifest: Path) -> None:
     ready(world, *(event("started", f"web/{n}") for n in range(12)), pace=0.15)
+    lines = run("-d", "demo", "deploy", str(manifest), "-n").out.splitlines()
+    assert [sum(line.endswith(f"web/{n}") for line in lines) for n in range(12)] == [1] * 12
+
+
+def test_an_uninterrupted_item_is_one_line(world, run, manifest: Path) -> None:
+    ready(world, event("started", "web/a"), event("finished", "web/a", 1700000003))
     out = run("-d", "demo", "deploy", str(manifest), "-n").out
-    assert [out.count(f"web/{n}\n") for n in range(12)] == [1] * 12
+    assert out.count("web/a") == 1
+    assert "Task 1 | 22:13:20 | Updating instance web: web/a (00:00:03)\n" in out
+
+
+def test_one_cause_is_said_once(world, run, manifest: Path) -> None:
+    plan = json.loads(json.dumps(PLAN))
+    del plan["stages"][0]["units"][0]["steps"][1]["causes"]
+    ready(world, plan=plan)
+    out = run("-d", "demo", "deploy", str(manifest), "-n", "--tty", "--no-color").out
+    assert "      because vm_type: default -> large\n      recreate the VM → apply the spec\n" in out
 
 
 def test_stock_director_has_no_plan(world, run, manifest: Path) -> None:

@@ -57,6 +57,11 @@ def subject(common_name: str) -> x509.Name:
         )
 
 
+def make_key() -> rsa.RSAPrivateKey:
+    """A new key (0.3 s; other threads go on meanwhile)."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
+
+
 class Authority:
     """Signs certificates; ``certificate`` (PEM) is what others trust. Making a key takes about 0.3 s: call it in a thread."""
 
@@ -92,7 +97,7 @@ class Authority:
     @classmethod
     def create(cls, common_name: str, *, days: int = 3650) -> tuple[Authority, Pair]:
         """A new self-signed authority, and its pair to be kept."""
-        key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
+        key = make_key()
         name = subject(common_name)
         usage = _usage(digital_signature=True, key_cert_sign=True, crl_sign=True)
         signed = (
@@ -106,10 +111,16 @@ class Authority:
         return cls(pair.certificate, pair.private_key), pair
 
     def issue(
-        self, common_name: str, *, hosts: Sequence[str] = (), server: bool = False, days: int = AGENT_DAYS
+        self,
+        common_name: str,
+        *,
+        hosts: Sequence[str] = (),
+        server: bool = False,
+        days: int = AGENT_DAYS,
+        key: rsa.RSAPrivateKey | None = None,
     ) -> Pair:
-        """A client's certificate, or a server's for ``hosts`` (names and addresses)."""
-        key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
+        """A client's certificate, or a server's for ``hosts`` (names and addresses); for ``key`` or a new one."""
+        key = key or make_key()
         purpose = ExtendedKeyUsageOID.SERVER_AUTH if server else ExtendedKeyUsageOID.CLIENT_AUTH
         usage = _usage(digital_signature=True, key_encipherment=server)
         builder = (

@@ -152,8 +152,7 @@ class NatsServer:
         while True:
             pid = self.pid()
             if pid is not None:
-                while not await asyncio.to_thread(_ended, pid, 1):
-                    pass
+                await _end_of(pid)
             with contextlib.suppress(DirectorError):
                 await self.ensure()
             await asyncio.sleep(0.5)
@@ -183,6 +182,22 @@ class NatsServer:
         except OSError:
             lines = []
         return lines[-1] if lines else "it said nothing"
+
+
+async def _end_of(pid: int) -> None:
+    """Told by the kernel; no thread waits for it."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    loop.add_reader(descriptor, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
 
 
 def _ended(pid: int, seconds: float) -> bool:

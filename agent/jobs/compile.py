@@ -49,11 +49,11 @@ def compile_package(
         _lay_out(vm, source, work, target, layout.packages / name, object_or_empty(dependencies))
         for stream in logs.glob(f"{name}.std*.log"):
             stream.unlink()
-        if not (work / "packaging").is_file():
-            raise AgentError(f"package {name}: the source holds no file 'packaging'")
-        script.start()
+        if (work / "packaging").is_file():
+            script.start()
     try:
-        code = script.wait()
+        # A source without a packaging script makes an empty package.
+        code = 0 if script.phase is Phase.NEW else script.wait()
         if code is None:
             raise AgentError(f"compiling package {name}: packaging was killed from outside")
         if code != 0:

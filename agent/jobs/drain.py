@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 
 def changed_packages(old: Spec, new: Spec) -> list[str]:
-    """Names of new or changed packages, sorted."""
-    return sorted(name for name, entry in new.packages.items() if old.packages.get(name) != entry)
+    """Names of new or changed packages, sorted. Digests count; signed URLs differ each time."""
+    return sorted(
+        name for name, entry in new.packages.items() if old.packages.get(name, {}).get("sha1") != entry.get("sha1")
+    )
 
 
 def script_arguments(kind: str, old: Spec, new: Spec | None) -> list[str]:
@@ -67,7 +69,7 @@ class _Drain:
         self._path = path
         self._job = job
         self._arguments = arguments
-        self._env = env
+        self._env = dict(env)
 
     def run(self, failures: dict[str, AgentError]) -> None:
         try:
@@ -91,6 +93,7 @@ class _Drain:
                 return
             turn += 1
             arguments = ["job_check_status", "hash_unchanged"]
+            self._env.pop("BOSH_JOB_NEXT_STATE", None)
 
     def _turn(self, folder: Path, arguments: list[str]) -> int:
         out = folder / "stdout"

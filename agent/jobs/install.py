@@ -85,7 +85,7 @@ def fetch_jobs(vm: Vm, spec: Spec) -> None:
 def _set_modes(vm: Vm, folder: Path) -> None:
     vm.platform.own(folder, 0o750)
     for parent, folders, files in os.walk(folder):
-        executable = "bin" in Path(parent).relative_to(folder).parts
+        executable = Path(parent).relative_to(folder).parts[:1] == ("bin",)
         for name in folders:
             vm.platform.own(Path(parent, name), 0o750)
         for name in files:

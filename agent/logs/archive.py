@@ -14,7 +14,7 @@ from agent.layout import Layout
 def pack(layout: Layout, kinds: str, filters: list[str], target: Path) -> None:
     """``kinds``: comma list of job, agent, system; ``filters``: globs relative to the log folder, all files by default.
 
-    With several kinds each gets a folder of its name in the archive.
+    System logs lie below var/log in the archive, the others at its top.
     """
     places = {"job": layout.sys_log, "agent": layout.agent_log, "system": layout.system_log}
     wanted = [kind.strip() for kind in kinds.split(",") if kind.strip()]
@@ -26,7 +26,7 @@ def pack(layout: Layout, kinds: str, filters: list[str], target: Path) -> None:
             folder = places[kind].resolve()
             for path in _matches(folder, filters or ["**/*"]):
                 name = path.relative_to(folder)
-                _add(archive, path, str(Path(kind, name) if len(wanted) > 1 else name))
+                _add(archive, path, str(Path("var/log", name) if kind == "system" else name))
 
 
 def _matches(folder: Path, filters: list[str]) -> list[Path]:

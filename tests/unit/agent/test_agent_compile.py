@@ -48,6 +48,7 @@ def test_a_failure_tells_the_code_and_the_last_lines(world: AgentWorld) -> None:
     assert os.listdir(world.layout.compile) == []
 
 
-def test_a_source_without_packaging_is_named(world: AgentWorld) -> None:
-    with pytest.raises(Refused, match="the source holds no file 'packaging'"):
-        compile_it(world, {"src/tool": "tool 1"})
+def test_a_source_without_packaging_makes_an_empty_package(world: AgentWorld) -> None:
+    result = compile_it(world, {"src/tool": "tool 1"})["result"]
+    with tarfile.open(world.blobs / result["blobstore_id"]) as archive:
+        assert archive.getnames() == ["."]

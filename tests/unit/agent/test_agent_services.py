@@ -46,7 +46,11 @@ def test_bundled_logs_are_a_file_that_can_be_removed(world: AgentWorld) -> None:
     (world.layout.agent_log / "current").write_text("log")
     value = world.ask("bundle_logs", {"log_type": "job,agent", "filters": ["**/*.log", "current"]})
     path = Path(value["logs_tar_path"])
-    assert "agent/current" in packed(path) and "job/cc/cc.log" in packed(path)
+    assert packed(path) == ["cc/cc.log", "current", "router/access.log", "router/deep/er/x.log"]
+    (world.layout.system_log).mkdir(parents=True)
+    (world.layout.system_log / "syslog").write_text("system")
+    system = world.ask("bundle_logs", {"log_type": "job,system", "filters": ["cc/*", "syslog"]})["logs_tar_path"]
+    assert packed(Path(system)) == ["cc/cc.log", "var/log/syslog"]
     assert value["sha512"] == hashlib.sha512(path.read_bytes()).hexdigest()
     assert world.ask("remove_file", str(path)) == str(path)
     assert not path.exists()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from director.adapters.store.sql import SqlStore
 from director.adapters.task_log import StoreTaskLog
 from director.engine.context import TaskContext
 from director.engine.ports import Ports
-from director.engine.tasks import Runner
+from director.engine.tasks import Handler, Runner
 from director.model.plan import Plan, Step
 from director.model.rows import (
     ROWS,
@@ -67,6 +67,15 @@ async def spare(point: str, step: Step) -> bool:
 
 
 @dataclass
+class Job:
+    """What a task is made of."""
+
+    type: str
+    request: dict[str, Any] = field(default_factory=dict)
+    deployment: str | None = None
+
+
+@dataclass
 class World:
     """Lives through tasks; ``lives`` counts the directors that took part."""
 
@@ -102,7 +111,22 @@ class World:
         return Ports(store, self.clouds, self.agents, self.blobs, secrets, self.clock, self.site)
 
     async def live(self, task_id: int, plan: Plan, watch: Watch = spare) -> Task | None:
-        """One life of a director, which has the task to do (made if it is not there). The task when it ended; None when killed."""
+        """One life of a director, which has a deploy with this plan to do. The task when it ended; None when the director was killed."""
+
+        async def deploy(context: TaskContext) -> str:
+            async def make() -> Plan:
+                return plan
+
+            await context.lock("deployment/web")
+            await context.carry_out(make)
+            return "/deployments/web"
+
+        return await self.serve(task_id, lambda ports: {"deploy": deploy}, Job("deploy", deployment="web"), watch)
+
+    async def serve(
+        self, task_id: int, handlers: Callable[[Ports], Mapping[str, Handler]], job: Job, watch: Watch = spare
+    ) -> Task | None:
+        """One life of a director with these handlers; the job becomes the task if that is not there yet."""
         self.lives += 1
         store = MortalStore(self.store)
         killed = asyncio.Event()
@@ -113,27 +137,18 @@ class World:
                 killed.set()
                 raise Killed
 
-        async def deploy(context: TaskContext) -> str:
-            async def make() -> Plan:
-                return plan
-
-            await context.lock("deployment/web")
-            await context.carry_out(make)
-            return "/deployments/web"
-
         def make_log(task_id: int) -> StoreTaskLog:
             return StoreTaskLog(store, task_id, self.clock, delay=0)  # type: ignore[arg-type]
 
-        runner = Runner(
-            self.ports(store), {"deploy": deploy}, make_log, owner=f"home#{self.lives}", earlier="home#", probe=probe
-        )
+        ports = self.ports(store)
+        runner = Runner(ports, handlers(ports), make_log, owner=f"home#{self.lives}", earlier="home#", probe=probe)
         if await self.store.get(Task, f"{task_id:012d}") is None:
-            created = await runner.create("deploy", "create deployment", deployment="web")
+            created = await runner.create(job.type, job.type, request=job.request, deployment=job.deployment)
             assert created.id == task_id
         await runner.start()
         ended = asyncio.ensure_future(runner.wait(task_id))
         death = asyncio.ensure_future(killed.wait())
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await asyncio.wait({ended, death}, return_when=asyncio.FIRST_COMPLETED)
         store.dead = store.dead or killed.is_set()
         for one in (ended, death):

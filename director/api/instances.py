@@ -14,8 +14,9 @@ from director.api.deployments import deploy_request
 from director.api.desk import Desk
 from director.api.replies import json, json_body, text_body, to_task, words
 from director.model.errors import BadRequest, NotFound
-from director.model.rows import DiskRow, InstanceRow
+from director.model.rows import DiskRow
 from director.ports.store import Changes
+from director.service.errands import ErrandRequest, ErrandTarget, errand_names
 from director.service.instances import VmStateRequest, require_deployment, short_rows
 from director.service.logs import LogsRequest
 from director.service.manifests import manifest_name
@@ -165,7 +166,27 @@ def routes(desk: Desk) -> APIRouter:
     @router.get("/errands")
     async def errands(request: Request, name: str) -> Response:
         require(request, desk, READ)
-        rows = await store.find(InstanceRow, deployment=name)
-        return json([{"name": one} for one in dict.fromkeys(row.group for row in rows if row.lifecycle == "errand")])
+        return json([{"name": one} for one in await errand_names(store, name)])
+
+    @router.post("/errands/{errand}/runs")
+    async def run(request: Request, name: str, errand: str) -> Response:
+        caller = require(request, desk, ADMIN)
+        await require_deployment(store, name)
+        body: Any = await json_body(request)
+        targets = [
+            ErrandTarget(str(one.get("group") or ""), str(one.get("id") or "")) for one in body.get("instances") or []
+        ]
+        wanted = ErrandRequest(
+            name, errand, bool(body.get("keep-alive")), bool(body.get("when-changed")), tuple(targets), caller.name
+        )
+        task = await desk.task(
+            "run_errand",
+            f"run errand {errand} from deployment {name}",
+            msgspec.to_builtins(wanted),
+            deployment=name,
+            user=caller.name,
+            context_id=caller.context_id,
+        )
+        return to_task(task)
 
     return router

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 class Options(Struct, frozen=True):
     """A deploy's switches. ``recreate``/``restart`` hold instance ids, or ``*`` for all; ``skip_drain`` group names or ``*``;
-    ``unresponsive`` are instance ids whose agent does not answer and that ``fix`` may recreate; ``width`` bounds creations and deletions."""
+    ``unresponsive`` are instance ids whose agent does not answer and that ``fix`` may recreate; ``width`` bounds creations and deletions;
+    ``only``: touch these groups alone (then an errand group among them gets its VMs)."""
 
     recreate: frozenset[str] = frozenset()
     restart: frozenset[str] = frozenset()
@@ -30,8 +31,7 @@ class Options(Struct, frozen=True):
     unresponsive: frozenset[str] = frozenset()
     force: bool = False
     width: int = 32
-    canaries: int | str | None = None
-    max_in_flight: int | str | None = None
+    only: frozenset[str] = frozenset()
 
 
 class Work(Struct, frozen=True):
@@ -88,7 +88,9 @@ def work_for(
         metadata=metadata,
         skip_drain=skip,
     )
-    if group.lifecycle == "errand" and vm is None:
+    if options.only and group.name not in options.only:
+        return Work(subject, group, Change(Depth.NOTHING), "unchanged", row, vm)
+    if group.lifecycle == "errand" and vm is None and not options.only:
         return Work(subject, group, Change(Depth.NOTHING), "unchanged", row)
     if row is not None and row.ignore:
         return Work(subject, group, Change(Depth.NOTHING), "unchanged", row, vm)

@@ -65,7 +65,7 @@ def job_of(release: ReleaseRow, name: str, group: str) -> JobRow:
     known = ", ".join(sorted(one.name for one in release.jobs)) or "none"
     raise NotFound(
         f"Can't find job '{name}' of instance group '{group}' in release '{release.name}/{release.version}'",
-        code=140010,
+        code=140029,
         status=400,
         place=Place("manifest", 0, f"/instance_groups/name={group}/jobs/name={name}"),
         remedy=f"Its jobs are: {known}",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from director.manifest.cloud_config import load_cloud_config
 from director.manifest.runtime_config import RuntimeConfig, load_runtime_configs
+from director.manifest.subnets import NetworkRules
 from director.model.cloud_config import CloudConfig
 from director.model.errors import BadRequest
 from director.model.rows import ConfigRow
@@ -38,9 +39,10 @@ async def pinned(store: Store, type: str, ids: Sequence[int] | None) -> list[Con
     return rows
 
 
-def cloud_config(rows: Sequence[ConfigRow]) -> CloudConfig:
-    """All named cloud configs as one."""
-    return load_cloud_config([(f"cloud config '{row.name}'", row.content) for row in rows])
+def cloud_config(rows: Sequence[ConfigRow], own_addresses: Sequence[str] = ()) -> CloudConfig:
+    """All named cloud configs as one; the director's own addresses can be nobody's static ones."""
+    rules = NetworkRules(director_ips=tuple(own_addresses))
+    return load_cloud_config([(f"cloud config '{row.name}'", row.content) for row in rows], rules=rules)
 
 
 def runtime_configs(rows: Sequence[ConfigRow]) -> tuple[RuntimeConfig, ...]:

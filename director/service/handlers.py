@@ -10,6 +10,7 @@ from director.engine.tasks import Handler
 from director.service.delete_deployment import run_delete_deployment
 from director.service.deletions import run_delete_release, run_delete_stemcell, run_disk
 from director.service.deploy import run_deploy
+from director.service.errands import run_errand
 from director.service.house import House
 from director.service.instances import run_vm_state
 from director.service.logs import run_fetch_logs
@@ -31,6 +32,7 @@ _BY_TYPE: dict[str, Callable[[House, TaskContext], Awaitable[str | None]]] = {
     "vms": run_vm_state,
     "fetch_logs": run_fetch_logs,
     "ssh": run_ssh,
+    "run_errand": run_errand,
 }
 
 

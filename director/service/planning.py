@@ -6,11 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
-from director.manifest.links import LinkedInstance, resolve_links
+from director.manifest.links import DnsPolicy, LinkedInstance, resolve_links
 from director.manifest.load import load_deployment
+from director.manifest.properties import declared
+from director.manifest.variable_links import with_link_names
 from director.manifest.variables import used_variables
+from director.model.actions import CreateVm
 from director.model.cloud_config import Az, CloudConfig
 from director.model.deployment import Deployment, Document
 from director.model.instance import InstanceSpec
@@ -48,6 +51,8 @@ class Prepared(Struct, frozen=True):
     plan: Plan
     changes: Changes
     archives: tuple[Archive, ...]
+    specs: tuple[InstanceSpec, ...] = ()
+    agent_ids: dict[str, str] = field(default_factory=dict)  # by instance id: the VM it has or will have
 
 
 async def prepare(house: House, request: DeployRequest, seed: str, *, ask_agents: bool = True) -> Prepared:
@@ -55,7 +60,7 @@ async def prepare(house: House, request: DeployRequest, seed: str, *, ask_agents
     store = house.store
     cloud_rows = await configs.pinned(store, "cloud", request.cloud_config_ids)
     runtime_rows = await configs.pinned(store, "runtime", request.runtime_config_ids)
-    cloud = configs.cloud_config(cloud_rows)
+    cloud = configs.cloud_config(cloud_rows, house.own_addresses)
     runtime = configs.runtime_configs(runtime_rows)
     overrides: dict[str, int | str] = {}
     if request.canaries is not None:
@@ -84,10 +89,22 @@ async def prepare(house: House, request: DeployRequest, seed: str, *, ask_agents
         for wanted in group.jobs
     }
     others = {one.name: one.links.get("providers") or [] for one in await store.find(DeploymentRow) if one.name != name}
-    linked = resolve_links(deployment, jobs, linked_instances(deployment, placement), others)
+    linked = resolve_links(
+        deployment,
+        jobs,
+        linked_instances(deployment, placement),
+        others,
+        dns=DnsPolicy(domain=house.site.dns_domain),
+        director=house.site.name,
+    )
+    deployment = msgspec.structs.replace(
+        deployment, variables=with_link_names(deployment, linked, domain=house.site.dns_domain)
+    )
     links = linked.bound
     calculated = await calculate(house, deployment, cloud)
-    pins, variable_rows = await pin(house, deployment, row, cloud, jobs, links)
+    # a deploy takes the newest values; other operations stay with those of the last deploy
+    last = row if request.change is not None or request.errand else None
+    pins, variable_rows = await pin(house, deployment, last, cloud, jobs, links)
     variable_set, set_rows = await next_set(house, name, row, pins)
     bound = Bound(deployment, cloud, releases, stemcells, links, pins, calculated, house.site.dns_domain)
     specs = [(with_state(spec, states), contexts) for spec, contexts in instance_specs(bound, placement)]
@@ -95,7 +112,7 @@ async def prepare(house: House, request: DeployRequest, seed: str, *, ask_agents
     missing = await missing_builds(house, rendered, releases, deployment)
     saved = DeploymentRow(
         name=name,
-        manifest=request.manifest if request.change is None or row is None else row.manifest or request.manifest,
+        manifest=request.manifest,
         cloud_config_ids=tuple(one.id for one in cloud_rows),
         runtime_config_ids=tuple(one.id for one in runtime_rows),
         releases=tuple((one.name, one.version) for one in releases.values()),
@@ -104,6 +121,7 @@ async def prepare(house: House, request: DeployRequest, seed: str, *, ask_agents
         variable_set=variable_set,
         tags=dict(deployment.tags),
         links=linked.rows(),
+        errand_groups=tuple(group.name for group in deployment.instance_groups if group.lifecycle == "errand"),
     )
     wanted = Wanted(
         deployment=deployment,
@@ -121,9 +139,20 @@ async def prepare(house: House, request: DeployRequest, seed: str, *, ask_agents
             options, unresponsive=await unresponsive(house, wanted, world, options, fix=request.fix)
         )
     plan = diff(wanted, world, options, ids, [one.address for one in held])
+    agent_ids = {one.id: one.agent_id for one in world.instances if one.agent_id} | made_for(plan)
     # a deployment is listed, and can be deleted, from its first try on
     begun = () if row is not None else (DeploymentRow(name=name, teams=request.teams),)
-    return Prepared(plan, Changes(put=(*begun, *variable_rows, *set_rows)), tuple(archives))
+    return Prepared(plan, Changes(put=(*begun, *variable_rows, *set_rows)), tuple(archives), tuple(rendered), agent_ids)
+
+
+def made_for(plan: Plan) -> dict[str, str]:
+    """Agent ids of the VMs that a plan makes for instances."""
+    steps = (step for stage in plan.stages for unit in stage.units for step in unit.steps)
+    return {
+        str(step.args["instance_id"]): str(step.args["agent_id"])
+        for step in steps
+        if step.kind == CreateVm.KIND and step.args["instance_id"]
+    }
 
 
 def with_state(spec: InstanceSpec, states: Mapping[str, str]) -> InstanceSpec:
@@ -148,6 +177,7 @@ def linked_instances(deployment: Deployment, placement: Placement) -> list[Linke
                 bootstrap=one.bootstrap,
                 addresses={network: str(settings.get("ip") or "") for network, settings in one.networks.items()},
                 default_network=default,
+                dynamic=tuple(name for name, settings in one.networks.items() if settings.get("type") == "dynamic"),
             )
             for one in placement.of(group.name)
         ]
@@ -187,7 +217,7 @@ async def pin(
         if group.disk:
             parts.append(group.disk.cloud_properties)
     parts += [cloud]
-    parts += [row.spec.get("properties") for row in jobs.values()]
+    parts += [declared(row) for row in jobs.values()]
     used = used_variables(msgspec.to_builtins(parts))
     before = await house.store.get(VariableSetRow, f"{row.variable_set:012d}") if row and row.variable_set else None
     resolved = await house.secrets.resolve(

@@ -33,6 +33,7 @@ class DeployRequest(Struct, frozen=True):
     canaries: int | str | None = None
     max_in_flight: int | str | None = None
     change: StateChange | None = None
+    errand: str = ""  # plan this errand group alone
     user: str = "admin"
     teams: tuple[str, ...] = field(default=())
 
@@ -91,7 +92,6 @@ def options_of(
         recreate_persistent_disks=request.recreate_persistent_disks,
         skip_drain=frozenset(request.skip_drain),
         width=width,
-        canaries=request.canaries,
-        max_in_flight=request.max_in_flight,
+        only=frozenset({request.errand} if request.errand else ()),
     )
     return options, states

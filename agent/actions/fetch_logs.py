@@ -15,7 +15,7 @@ def run(vm: Vm, call: Call) -> Json:
     with vm.blobs.scratch() as folder:
         packed = folder / "logs.tgz"
         archive.pack(vm.layout, call.text(0, "type"), [str(f) for f in array_or_empty(call.optional(1))], packed)
-        return {"blobstore_id": vm.blobs.store(packed), "sha1": digest.of_file(packed, "sha1")}
+        return {"blobstore_id": vm.blobs.store(packed), "sha1": digest.of_file(packed)}
 
 
 ACTION = Action(run, asynchronous=True)

@@ -20,7 +20,7 @@ def run(vm: Vm, call: Call) -> Json:
         packed = folder / "logs.tgz"
         archive.pack(vm.layout, kinds, [str(f) for f in array_or_empty(request.get("filters"))], packed)
         vm.blobs.send(url, headers_of(request.get("blobstore_headers")), packed)
-        return {"sha1": digest.of_file(packed, "sha1")}
+        return {"sha1": digest.of_file(packed)}
 
 
 ACTION = Action(run, asynchronous=True)

@@ -27,17 +27,22 @@ def strongest(digest: str) -> tuple[str, str]:
 
 def hex_of(path: Path, algorithm: str) -> str:
     """The digest of a file, read in pieces."""
-    state = hashlib.new(algorithm)
+    return _read(path, algorithm)[0]
+
+
+def of_file(path: Path) -> str:
+    """The digest string for a blob that this agent made: SHA-1, which every director knows, and SHA-512."""
+    sha1, sha512 = _read(path, "sha1", "sha512")
+    return f"{sha1};sha512:{sha512}"
+
+
+def _read(path: Path, *algorithms: str) -> list[str]:
+    states = [hashlib.new(algorithm) for algorithm in algorithms]
     with open(path, "rb") as file:
         while chunk := file.read(_CHUNK):
-            state.update(chunk)
-    return state.hexdigest()
-
-
-def of_file(path: Path, algorithm: str = "sha256") -> str:
-    """The digest string of a file: bare hex for SHA-1, ``algorithm:hex`` otherwise."""
-    value = hex_of(path, algorithm)
-    return value if algorithm == "sha1" else f"{algorithm}:{value}"
+            for state in states:
+                state.update(chunk)
+    return [state.hexdigest() for state in states]
 
 
 def verify(path: Path, digest: str, what: str) -> None:

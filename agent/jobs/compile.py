@@ -61,7 +61,7 @@ def compile_package(
         with vm.blobs.scratch() as folder:
             packed = folder / f"{name}.tgz"
             command(["tar", "-czf", packed, "-C", target, "."])
-            result = {"result": {**deliver(packed), "sha1": digest.of_file(packed, "sha1")}}
+            result = {"result": {**deliver(packed), "sha1": digest.of_file(packed)}}
             call.note("compiled", result)
             return result
     finally:

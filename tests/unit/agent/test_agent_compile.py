@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tarfile
 
@@ -34,7 +35,8 @@ def test_the_result_holds_what_packaging_installed_and_nothing_is_left(world: Ag
         assert facts is not None
         assert facts.read().decode() == f"tool fp.1 {world.layout.compile}/tool\nlib 9\n"
     assert names == [".", "./bin", "./bin/tool", "./facts"]
-    assert len(result["sha1"]) == 40
+    content = (world.blobs / result["blobstore_id"]).read_bytes()
+    assert result["sha1"] == f"{hashlib.sha1(content).hexdigest()};sha512:{hashlib.sha512(content).hexdigest()}"
     assert os.listdir(world.layout.packages) == []
     assert os.listdir(world.layout.compile) == []
     assert os.listdir(world.layout.data / "packages") == []

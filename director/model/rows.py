@@ -124,7 +124,7 @@ class DeploymentRow(Row, frozen=True, kw_only=True):
     variable_set: int = 0
     links: Document = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
-    errand_groups: tuple[str, ...] = ()
+    errand_groups: dict[str, tuple[str, ...]] = field(default_factory=dict)  # group → its jobs
 
     @property
     def key(self) -> str:

@@ -48,8 +48,8 @@ async def errand_names(store: Store, deployment: str) -> list[str]:
     rows = await store.find(InstanceRow, deployment=deployment)
     jobs = await _errand_jobs(store, row)
     colocated = [job.name for one in rows if one.applied for job in one.applied.jobs if job.name in jobs]
-    groups = [one.group for one in rows if one.lifecycle == "errand"] + list(row.errand_groups)
-    return sorted(dict.fromkeys([*colocated, *groups]))
+    grouped = [job for members in row.errand_groups.values() for job in members if job in jobs]
+    return sorted({*colocated, *grouped, *row.errand_groups})
 
 
 async def run_errand(house: House, context: TaskContext) -> str | None:
@@ -86,8 +86,9 @@ async def _plan(house: House, context: TaskContext, request: ErrandRequest) -> P
     ]
     if request.errand in jobs and hosts:
         return Plan(request.deployment, (_runs(_chosen(hosts, request), request, request.errand, ()),))
-    if request.errand in row.errand_groups:
-        return await _plan_group(house, context, request, row)
+    for group, members in row.errand_groups.items():
+        if request.errand == group or (request.errand in jobs and request.errand in members):
+            return await _plan_group(house, context, request, row, group)
     known = ", ".join(await errand_names(house.store, request.deployment)) or "none"
     raise NotFound(
         f"Errand '{request.errand}' doesn't exist",
@@ -130,9 +131,11 @@ def _runs(rows: list[InstanceRow], request: ErrandRequest, job: str, needs: tupl
     return Stage("errand", "Running errand", tuple(units), width=max(1, len(units)), needs=needs)
 
 
-async def _plan_group(house: House, context: TaskContext, request: ErrandRequest, row: DeploymentRow) -> Plan:
-    """Make the group's VMs, run the first instance's first job, delete the VMs unless they are to stay."""
-    if request.instances:
+async def _plan_group(
+    house: House, context: TaskContext, request: ErrandRequest, row: DeploymentRow, group: str
+) -> Plan:
+    """Make the group's VMs, run the errand on its first instance, delete the VMs unless they are to stay."""
+    if request.instances and request.errand == group:
         raise BadRequest(
             f"Errand '{request.errand}' is an instance group: instances cannot be chosen",
             code=510000,
@@ -145,23 +148,24 @@ async def _plan_group(house: House, context: TaskContext, request: ErrandRequest
         row.manifest,
         cloud_config_ids=row.cloud_config_ids or None,
         runtime_config_ids=row.runtime_config_ids or None,
-        errand=request.errand,
+        errand=group,
         user=request.user,
     )
     prepared = await prepare(house, wanted, seed_of(context.task))
     await store_blobs(house, prepared)
     if prepared.changes.put:
         await context.commit(prepared.changes)
-    first = next(spec for spec in prepared.specs if spec.group == request.errand)
+    first = next(spec for spec in prepared.specs if spec.group == group)
     stub = InstanceRow(id=first.id, deployment=row.name, group=first.group, index=first.index)
     stages = list(prepared.plan.stages)
-    run = _runs([stub], request, first.jobs[0].name, tuple(one.id for one in stages))
+    job = first.jobs[0].name if request.errand == group else request.errand
+    run = _runs([stub], request, job, tuple(one.id for one in stages))
     stages.append(run)
     if not request.keep_alive:
         units: list[Unit] = []
         for spec in prepared.specs:
             agent_id = prepared.agent_ids.get(spec.id)
-            if spec.group != request.errand or not agent_id:
+            if spec.group != group or not agent_id:
                 continue
             steps = Steps(f"dismiss/{spec.id}")
             steps.add(DeleteVm(agent_id=agent_id), "delete the VM")

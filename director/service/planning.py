@@ -121,7 +121,11 @@ async def prepare(house: House, request: DeployRequest, seed: str, *, ask_agents
         variable_set=variable_set,
         tags=dict(deployment.tags),
         links=linked.rows(),
-        errand_groups=tuple(group.name for group in deployment.instance_groups if group.lifecycle == "errand"),
+        errand_groups={
+            one.name: tuple(job.name for job in one.jobs)
+            for one in deployment.instance_groups
+            if one.lifecycle == "errand"
+        },
     )
     wanted = Wanted(
         deployment=deployment,

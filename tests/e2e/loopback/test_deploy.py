@@ -97,7 +97,6 @@ def test_a_persistent_disk_outlives_its_vm(stocked: World, api: Api) -> None:
     assert stocked.cloud.call("has_disk", disk) is True
 
 
-@pytest.mark.xfail(reason="the director runs no errands yet")
 def test_an_errand_reports_what_it_said(stocked: World, api: Api) -> None:
     changed = manifest("errand", instances=1)
     changed["instance_groups"][1]["jobs"][0]["properties"] = {"word": "all is well", "exit_code": 3}

@@ -48,6 +48,15 @@ def test_it_strikes_at_the_nth_of_its_kind_and_only_once(tmp_path: Path) -> None
     assert second.stdout.splitlines()[-1] == "2 after_result drain"
 
 
+def test_several_places_are_met_one_after_the_other(tmp_path: Path) -> None:
+    mark = tmp_path / "struck"
+    specs = "drain:after_result,create_vm:after_effect,drain:before_intent:3"
+    ends = [rehearse(specs, mark) for _ in range(4)]
+    assert [end.returncode for end in ends] == [-signal.SIGKILL] * 3 + [0]
+    met = ["create_vm:after_effect 0", "drain:after_result 0", "drain:before_intent:3 2"]
+    assert mark.read_text().splitlines() == met
+
+
 @pytest.mark.parametrize("spec", ["create_vm", "create_vm:sometime", "create_vm:after_effect:0", ":after_effect"])
 def test_a_wrong_wish_is_refused(spec: str, tmp_path: Path) -> None:
     with pytest.raises(BadRequest, match="expected <kind>:<point>"):

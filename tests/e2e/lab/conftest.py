@@ -1,0 +1,31 @@
+"""One lab with one director for all tests of a session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.lab.shop import cloud_config
+from tests.e2e.lab.site import Site, build_site
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.lab)
+            item.add_marker(pytest.mark.timeout(240))
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[Site]:
+    """A director with the Debian stemcell, the demo release and a cloud config; nothing is deployed."""
+    built = build_site()
+    try:
+        built.api.upload_stemcell(built.build_stemcell("1.0"))
+        built.api.upload_release(built.build_release())
+        built.api.update_config("cloud", cloud_config())
+        yield built
+    finally:
+        built.down()

@@ -16,7 +16,7 @@ from meristem.cli.verb import command, option
 )
 def COMMAND(session: Session, name: str | None, kind: str | None, recent: int) -> None:
     """List configs."""
-    query = {"type": kind, "name": name, "limit": str(recent)}
+    query = {"type": kind, "name": name, "limit": str(recent), "latest": "true" if recent <= 1 else None}
     found = session.director().rows("/configs", query)
     rows = [
         [

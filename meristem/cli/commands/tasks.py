@@ -15,7 +15,8 @@ from meristem.cli.verb import command, flag, option
 def COMMAND(session: Session, recent: str | None, **flags: bool) -> None:
     """List running or recent tasks."""
     query = {
-        "verbose": "2" if flags["all"] else "1",
+        # All running tasks are of interest; among finished ones the small ones would hide the others.
+        "verbose": "2" if flags["all"] or not recent else "1",
         "deployment": session.settings.deployment or None,
         "state": None if recent else "processing,cancelling,queued",
         "limit": recent.lstrip("=") if recent else None,

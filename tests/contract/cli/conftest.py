@@ -151,7 +151,7 @@ def handler(world: World) -> type[BaseHTTPRequestHandler]:
                 self.output(task.text(query["type"]).encode(), self.offset())
 
         def offset(self) -> int:
-            return int(self.headers["Range"].removeprefix("bytes=").rstrip("-"))
+            return int((self.headers["Range"] or "bytes=0-").removeprefix("bytes=").rstrip("-"))
 
         def output(self, content: bytes, offset: int) -> None:
             if not content:

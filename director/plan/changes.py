@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from msgspec import Struct, field
 from msgspec.structs import replace
 
@@ -14,9 +12,7 @@ from director.model.rows import DiskRow, InstanceRow, VmRow
 from director.plan.compare import Change, Depth, compare
 from director.plan.ids import Ids
 from director.plan.sequences import Subject
-
-if TYPE_CHECKING:
-    from director.plan.diff import Wanted
+from director.plan.world import Wanted
 
 
 class Options(Struct, frozen=True):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -32,9 +31,7 @@ from director.plan.ids import Ids
 from director.plan.rollout import split
 from director.plan.sequences import Steps, Subject
 from director.plan.subnets import dynamic_settings, free_addresses, manual_settings, serves
-
-if TYPE_CHECKING:
-    from director.plan.diff import Wanted
+from director.plan.world import Wanted
 
 
 def compile_stage(wanted: Wanted, ids: Ids, taken: set[str], agents: list[str]) -> Stage | None:

@@ -11,8 +11,8 @@ from director.model.plan import Plan, Stage, Unit
 from director.model.rows import DeploymentRow, DiskRow, InstanceRow, VmRow
 from director.plan import stages
 from director.plan.changes import Options
-from director.plan.diff import World
 from director.plan.sequences import Steps
+from director.plan.world import World
 from director.service.audit import audit
 from director.service.house import House
 

@@ -30,10 +30,11 @@ from director.model.rows import (
     VariableSetRow,
     VmRow,
 )
-from director.plan.diff import Wanted, World, diff
+from director.plan.diff import diff
 from director.plan.ids import Ids
 from director.plan.packages import Build, builds
 from director.plan.place import Placement, place
+from director.plan.world import Wanted, World
 from director.ports.store import Changes
 from director.ports.templates import RenderRequest
 from director.service import configs

@@ -6,8 +6,8 @@ import asyncio
 
 from director.model.errors import AgentError, AgentTimeout
 from director.plan.changes import Options, Work, work_for
-from director.plan.diff import Wanted, World
 from director.plan.ids import Ids
+from director.plan.world import Wanted, World
 from director.service.house import House
 
 

@@ -19,7 +19,7 @@ import structlog
 from director import __version__
 from director.adapters.blobs import ca as blob_ca
 from director.adapters.blobs.folder import FolderBlobs
-from director.adapters.blobs.listener import BlobListener, ListenAt
+from director.adapters.blobs.listener import BlobListener
 from director.adapters.blobs.signed import Signer, secret_file
 from director.adapters.bus.agents import NatsAgents
 from director.adapters.bus.ca import BusFiles
@@ -30,6 +30,7 @@ from director.adapters.bus.users import UsersFile
 from director.adapters.clock import SystemClock
 from director.adapters.cloud.clouds import CpiClouds
 from director.adapters.cloud.spec import CpiSpec
+from director.adapters.listener import Address, Listener
 from director.adapters.secrets import StoreSecrets
 from director.adapters.store.life import Life
 from director.adapters.store.sql import SqlStore, open_store
@@ -37,7 +38,6 @@ from director.adapters.task_log import StoreTaskLog
 from director.adapters.templates import ErbTemplates
 from director.api.app import create_app
 from director.api.desk import Desk, User
-from director.api.server import Address, ApiServer
 from director.director_yml import DirectorYml, read_director_yml
 from director.engine.ports import Ports
 from director.engine.probe import probe_of
@@ -139,7 +139,7 @@ async def _start(config: DirectorYml, stack: contextlib.AsyncExitStack) -> None:
         gateway=dict(config.default_ssh_options),
     )
     for address in _addresses(config):
-        server = ApiServer(create_app(desk), address)
+        server = Listener(create_app(desk), address)
         await server.start()
         stack.push_async_callback(server.stop)
         log.info("listening", host=address.host, port=address.port, tls=address.certificate is not None)
@@ -166,7 +166,7 @@ def _blobs(config: DirectorYml) -> tuple[FolderBlobs, BlobListener]:
     folder = Path(config.blobstore.options.get("blobstore_path") or config.dir / "blobs")
     given = config.agent.env.get("bosh", {}).get("blobstores")
     blobs = FolderBlobs(folder, signer, ca=files.ca.read_text(), settings=given)
-    return blobs, BlobListener(blobs, signer, ListenAt(host, port, files.certificate, files.key))
+    return blobs, BlobListener(blobs, signer, Address(host, port, files.certificate, files.key))
 
 
 async def _bus(config: DirectorYml, store: SqlStore, stack: contextlib.AsyncExitStack) -> NatsAgents:

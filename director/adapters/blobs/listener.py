@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import socket
-from collections.abc import Generator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import replace
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
@@ -18,7 +13,8 @@ from starlette.routing import Route
 
 from director.adapters.blobs.folder import FolderBlobs
 from director.adapters.blobs.signed import Signer
-from director.model.errors import DirectorError, NotFound, Place
+from director.adapters.listener import Address, Listener
+from director.model.errors import NotFound
 
 _BATCH = 4 << 20
 
@@ -73,69 +69,8 @@ async def _put(request: Request, blobs: FolderBlobs, blob_id: str) -> Response:
     return Response(status_code=201)
 
 
-@dataclass(frozen=True)
-class ListenAt:
-    """Address and port (0: any free one), and the PEM files of the listener's certificate."""
-
-    host: str
-    port: int
-    certificate: Path
-    key: Path
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        yield  # the director's own signals are not this listener's business
-
-
-class BlobListener:
+class BlobListener(Listener):
     """Runs beside the API in the director's event loop."""
 
-    def __init__(self, blobs: FolderBlobs, signer: Signer, at: ListenAt) -> None:
-        self._app = application(blobs, signer)
-        self._at = at
-        self._server: _Server | None = None
-        self._serving: asyncio.Task[None] | None = None
-        self.port = at.port
-
-    async def start(self) -> None:
-        """Returns when it listens; `port` is the real one then."""
-        at = self._at
-        family = socket.AF_INET6 if ":" in at.host else socket.AF_INET
-        listening = socket.socket(family, socket.SOCK_STREAM)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listening.bind((at.host, at.port))
-        except OSError as error:
-            listening.close()
-            raise DirectorError(
-                f"Cannot listen for blobs on {at.host}:{at.port}: {error.strerror}",
-                place=Place(path="/meristem/blobs"),
-                remedy="Choose a free port, or stop what holds it.",
-            ) from None
-        self.port = listening.getsockname()[1]
-        config = uvicorn.Config(
-            self._app,
-            ssl_certfile=at.certificate,
-            ssl_keyfile=str(at.key),
-            access_log=False,
-            log_config=None,
-            lifespan="off",
-            timeout_graceful_shutdown=5,
-            server_header=False,
-        )
-        self._server = _Server(config)
-        self._serving = asyncio.create_task(self._server.serve(sockets=[listening]))
-        while not self._server.started:
-            if self._serving.done():
-                listening.close()
-                self._serving.result()
-                raise DirectorError(f"The blob listener on {at.host}:{at.port} ended at once")
-            await asyncio.sleep(0.01)
-
-    async def stop(self) -> None:
-        if self._server is not None and self._serving is not None:
-            self._server.should_exit = True
-            await self._serving
-            self._server = self._serving = None
+    def __init__(self, blobs: FolderBlobs, signer: Signer, address: Address) -> None:
+        super().__init__(application(blobs, signer), replace(address, setting="/meristem/blobs"))

@@ -41,6 +41,7 @@ class NatsAgents:
         self._exchange = Exchange(self._connection)
         self._heartbeats = Heartbeats(Connection(url, monitor, name=f"{name} monitor")) if monitor else None
         self._identities = identities
+        self._asked: set[str] = set()
         self._users = users
 
     async def start(self, known: Sequence[str] = ()) -> None:
@@ -130,6 +131,7 @@ class NatsAgents:
 
     async def expel(self, agent_ids: Sequence[str]) -> None:
         self._exchange.speaks.difference_update(agent_ids)
+        self._asked.difference_update(agent_ids)
         if self._heartbeats is not None:
             self._heartbeats.forget(agent_ids)
         if self._users is not None:
@@ -183,8 +185,12 @@ class NatsAgents:
     async def _follow(self, talk: Conversation, method: str, task_id: str, *, fence: int, at_once: bool) -> Any:
         """Until the task ends: told by a push on the conversation, or found by get_task."""
         heard = time.monotonic()
-        wait = 0.0 if at_once else self._interval(talk.agent_id, method)
+        polls = 0
+        if method != "update_settings":
+            await self._learn(talk)
         while True:
+            wait = 0.0 if at_once and not polls else self._interval(talk.agent_id, method, polls)
+            polls += 1
             pushed = await _pushed(talk, task_id, wait)
             if pushed is not None:
                 return pushed.result(talk.agent_id, method)
@@ -199,12 +205,26 @@ class NatsAgents:
                 heard = time.monotonic()
                 if not answer.running_task and not (answer.fault or "").startswith("restarting agent"):
                     return answer.result(talk.agent_id, method)
-            wait = self._interval(talk.agent_id, method)
 
-    def _interval(self, agent_id: str, method: str) -> float:
+    async def _learn(self, talk: Conversation) -> None:
+        """Ask an agent once whether it pushes the ends of its actions."""
+        agent_id = talk.agent_id
+        if agent_id in self._asked or agent_id in self._exchange.speaks:
+            return
+        self._asked.add(agent_id)
+        try:
+            answer = await self._exchange.ask_once(agent_id, "info", timeout=_POLL_REPLY, log=talk.log)
+        except AgentTimeout:
+            return
+        ours = answer.value.get("meristem") if isinstance(answer.value, dict) else None
+        if isinstance(ours, dict) and ours.get("push"):
+            self._exchange.speaks.add(agent_id)
+
+    def _interval(self, agent_id: str, method: str, polls: int) -> float:
+        """Seconds until the next poll; short at first, as most actions are."""
         if method == "update_settings":
             return 0.25  # the agent restarts, and what it would push is lost with it
-        return _SAFETY_NET if agent_id in self._exchange.speaks else _POLL
+        return _SAFETY_NET if agent_id in self._exchange.speaks else min(_POLL, 0.1 * 2**polls)
 
 
 async def _pushed(talk: Conversation, task_id: str, wait: float) -> Any:

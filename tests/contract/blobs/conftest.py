@@ -10,8 +10,9 @@ import pytest
 
 from director.adapters.blobs import ca
 from director.adapters.blobs.folder import FolderBlobs
-from director.adapters.blobs.listener import BlobListener, ListenAt
+from director.adapters.blobs.listener import BlobListener
 from director.adapters.blobs.signed import Signer, secret_file
+from director.adapters.listener import Address
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +36,7 @@ def blobs(tmp_path: Path, signer: Signer, blob_files: ca.ListenerFiles) -> Folde
 @pytest.fixture
 async def listener(blobs: FolderBlobs, signer: Signer, blob_files: ca.ListenerFiles) -> AsyncIterator[BlobListener]:
     port = int(signer.base_url.rpartition(":")[2])
-    listener = BlobListener(blobs, signer, ListenAt("127.0.0.1", port, blob_files.certificate, blob_files.key))
+    listener = BlobListener(blobs, signer, Address("127.0.0.1", port, blob_files.certificate, blob_files.key))
     await listener.start()
     yield listener
     await listener.stop()

@@ -15,7 +15,7 @@ import pytest
 
 from director.adapters.blobs import ca as blob_ca
 from director.adapters.blobs.folder import FolderBlobs
-from director.adapters.blobs.listener import BlobListener, ListenAt
+from director.adapters.blobs.listener import BlobListener
 from director.adapters.blobs.signed import Signer, secret_file
 from director.adapters.bus import ca
 from director.adapters.bus.agents import NatsAgents
@@ -26,6 +26,7 @@ from director.adapters.bus.users import UsersFile
 from director.adapters.clock import SystemClock
 from director.adapters.cloud.clouds import CpiClouds
 from director.adapters.cloud.spec import CpiSpec
+from director.adapters.listener import Address
 from director.adapters.secrets.store_secrets import StoreSecrets
 from director.adapters.store.sql import SqlStore, open_store
 from director.adapters.task_log import StoreTaskLog
@@ -122,7 +123,7 @@ async def site(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
     # a provider whose folder is empty: only signed URLs lead to blobs, and the CA is told with it
     unusable = {"blobstore_path": str(tmp_path / "nothing-here"), "tls": {"cert": {"ca": blob_files.ca.read_text()}}}
     blobs = FolderBlobs(tmp_path / "blobs", signer, settings=[{"provider": "local", "options": unusable}])
-    listener = BlobListener(blobs, signer, ListenAt("127.0.0.1", port, blob_files.certificate, blob_files.key))
+    listener = BlobListener(blobs, signer, Address("127.0.0.1", port, blob_files.certificate, blob_files.key))
     await listener.start()
     cloud = DummyCloud.build(tmp_path / "cloud", mbus, agent)
 

@@ -14,8 +14,9 @@ from typing import Any, Protocol
 import pytest
 
 from director.adapters.blobs.folder import FolderBlobs
-from director.adapters.blobs.listener import BlobListener, ListenAt
+from director.adapters.blobs.listener import BlobListener
 from director.adapters.blobs.signed import Signer
+from director.adapters.listener import Address
 from tests.contract.witness.conftest import Bench
 from tests.contract.witness.test_agents_alike import PACKAGING, apply_spec, rendered
 from tests.e2e.loopback.archives import tgz
@@ -61,7 +62,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     signer = Signer(b"0" * 32, f"https://127.0.0.1:{port}")
     blobs = FolderBlobs(directory, signer)
     certificate, key = authority.issue("blobs", "blobs.test", server=True)
-    listener = BlobListener(blobs, signer, ListenAt("127.0.0.1", port, certificate, key))
+    listener = BlobListener(blobs, signer, Address("127.0.0.1", port, certificate, key))
     await listener.start()
     yield DirectorStore(directory, authority.certificate.read_text(), blobs)
     await listener.stop()

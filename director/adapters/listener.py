@@ -1,4 +1,4 @@
-"""The API's listener: TLS where a certificate is given, plain HTTP on loopback behind a proxy otherwise."""
+"""A listener for an ASGI application in the director's event loop: TLS where a certificate is given, plain HTTP otherwise."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ import socket
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
 
 from director.model.errors import DirectorError, Place
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where to listen; with a certificate and key (PEM files) by TLS."""
+    """Address and port (0: any free one); by TLS with a certificate and its key (PEM files). ``setting`` is its key in director.yml."""
 
     host: str
     port: int
     certificate: Path | None = None
     key: Path | None = None
+    setting: str = "/port"
 
 
 class _Server(uvicorn.Server):
@@ -31,17 +32,18 @@ class _Server(uvicorn.Server):
         yield  # signals are main's business
 
 
-class ApiServer:
-    """Serves an application until told to stop."""
+class Listener:
+    """Serves an application until told to stop; `port` is the real one once it listens."""
 
-    def __init__(self, app: FastAPI, address: Address) -> None:
+    def __init__(self, app: Any, address: Address) -> None:
         self._app = app
         self.address = address
+        self.port = address.port
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Returns when it listens."""
+        """Returns when it listens. Raises when the address cannot be had."""
         at = self.address
         family = socket.AF_INET6 if ":" in at.host else socket.AF_INET
         listening = socket.socket(family, socket.SOCK_STREAM)
@@ -52,9 +54,10 @@ class ApiServer:
             listening.close()
             raise DirectorError(
                 f"Cannot listen on {at.host}:{at.port}: {error.strerror}",
-                place=Place(path="/port"),
+                place=Place(path=at.setting),
                 remedy="Choose a free port, or stop what holds it",
             ) from None
+        self.port = listening.getsockname()[1]
         config = uvicorn.Config(
             self._app,
             ssl_certfile=at.certificate,
@@ -69,8 +72,9 @@ class ApiServer:
         self._serving = asyncio.create_task(self._server.serve(sockets=[listening]))
         while not self._server.started:
             if self._serving.done():
+                listening.close()
                 self._serving.result()
-                raise DirectorError(f"The API listener on {at.host}:{at.port} ended at once")
+                raise DirectorError(f"The listener on {at.host}:{at.port} ended at once")
             await asyncio.sleep(0.01)
 
     async def stop(self) -> None:

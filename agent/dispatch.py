@@ -57,6 +57,11 @@ class Dispatcher:
 
     def handle(self, raw: bytes) -> Reply | None:
         """The reply to one request; None when there is nobody to answer."""
+        reply = self.reply(raw)
+        return reply if reply is not None and reply.subject else None
+
+    def reply(self, raw: bytes) -> Reply | None:
+        """The reply to one request, with an empty subject if it names none; None to what is no request."""
         try:
             request = messages.parse(raw)
         except ValueError as error:
@@ -70,8 +75,6 @@ class Dispatcher:
         except Exception as error:
             log.exception("%s failed unexpectedly", request.method)
             answer = messages.exception(f"{type(error).__name__}: {error}")
-        if not request.reply_to:
-            return None
         return Reply(request.reply_to, messages.encode(answer))
 
     def _answer(self, request: Request) -> Any:

@@ -15,7 +15,7 @@ import zipfile
 
 from agent.bus import tls
 from agent.bus.alerts import MailListener, alert_from
-from agent.bus.connection import Connection
+from agent.bus.port import Bus
 from agent.dispatch import Dispatcher, Reply
 from agent.heartbeat import heartbeat
 from agent.shapes import Json
@@ -40,17 +40,26 @@ class Agent:
         self._loop = asyncio.get_running_loop()
         self._threads = concurrent.futures.ThreadPoolExecutor(_SYNCHRONOUS_WIDTH, thread_name_prefix="requests")
         self._dispatcher = Dispatcher(vm, self._push, self._restart)
-        self._connection = Connection(
-            vm.settings.bus_urls,
-            tls.context(**vm.settings.bus_certificate),
-            vm.settings.agent_id,
-            self._on_request,
-            self._on_connect,
-        )
+        self._connection = self._bus()
         self._wake = asyncio.Event()
         self._pending: set[asyncio.Future[None]] = set()
         vm.announce = self._announce
         vm.state_may_have_changed = lambda: self._from_thread(self._wake.set)
+
+    def _bus(self) -> Bus:
+        settings = self._vm.settings
+        if settings.bus_urls[0].startswith("https://"):
+            from agent.bus.https import HttpsEndpoint
+
+            return HttpsEndpoint(settings, self._reply, self._vm.layout.data / "blobs")
+        from agent.bus.connection import Connection
+
+        identity = tls.context(**settings.bus_certificate)
+        return Connection(settings.bus_urls, identity, settings.agent_id, self._on_request, self._on_connect)
+
+    def _reply(self, raw: bytes) -> bytes | None:
+        reply = self._dispatcher.reply(raw)
+        return None if reply is None else reply.payload
 
     async def run(self) -> None:
         """Until cancelled."""

@@ -32,7 +32,7 @@ def run(vm: Vm, call: Call) -> str:
 
 
 def _connections(settings: Settings) -> tuple[object, ...]:
-    return settings.bus_urls, settings.bus_certificate, settings.blobstore
+    return settings.bus_urls, settings.bus, settings.blobstore
 
 
 def _trust(vm: Vm, certificates: str) -> None:

@@ -42,13 +42,14 @@ class Settings:
         return object_or_empty(self.given.get("disks"))
 
     @property
-    def _mbus(self) -> Json:
+    def bus(self) -> Json:
+        """``urls`` and ``cert`` as given, most specific source first; {} if only the plain mbus address is given."""
         return {**object_or_empty(self.bosh.get("mbus")), **object_or_empty(self.update.get("mbus"))}
 
     @property
     def bus_urls(self) -> list[str]:
         """Servers of the message bus, most specific source first."""
-        urls = [str(url) for url in array_or_empty(self._mbus.get("urls"))]
+        urls = [str(url) for url in array_or_empty(self.bus.get("urls"))]
         single = string_or_empty(self.given.get("mbus"))
         found = urls or ([single] if single else [])
         if not found:
@@ -58,7 +59,7 @@ class Settings:
     @property
     def bus_certificate(self) -> dict[str, str]:
         """``ca``, ``certificate`` and ``private_key`` in PEM."""
-        found = object_or_empty(self._mbus.get("cert"))
+        found = object_or_empty(self.bus.get("cert"))
         missing = [key for key in ("ca", "certificate", "private_key") if not string_or_empty(found.get(key))]
         if missing:
             raise SettingsError(f"settings: env.bosh.mbus.cert lacks {', '.join(missing)}")

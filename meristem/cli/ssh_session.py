@@ -1,4 +1,4 @@
-"""Shells and commands on instances: a throw-away user and key by the director, then SSH straight to the instance."""
+"""Shells and commands on instances: a throw-away user and key by the director, then SSH to the instance."""
 
 from __future__ import annotations
 
@@ -47,11 +47,37 @@ class Outcome:
     err: str
 
 
-def run(session: Session, deployment: str, target: InstanceSlug, command: str, *, collect: bool = False) -> None:
+@dataclass(frozen=True)
+class Route:
+    """How instances are reached: their SSH port, and a gateway host with its user and key, if any."""
+
+    port: int = 22
+    gateway: str = ""
+    gateway_user: str = ""
+    gateway_key: str = ""
+
+
+@dataclass(frozen=True)
+class Access:
+    """A throw-away user on some instances."""
+
+    user: str
+    key: paramiko.PKey
+    hosts: list[Host]
+    route: Route
+
+    def connect(self, host: Host) -> paramiko.SSHClient:
+        """A connection whose host key was checked; CliError if it cannot be made."""
+        return _connect(host, self)
+
+
+def run(
+    session: Session, deployment: str, target: InstanceSlug, route: Route, command: str, *, collect: bool = False
+) -> None:
     """Runs a command on every matching instance at once; output is prefixed by instance, or collected in a table."""
     width = max(session.settings.parallel, 1)
-    with _access(session, deployment, target) as (user, key, hosts), ThreadPoolExecutor(max_workers=width) as pool:
-        outcomes = list(pool.map(lambda host: _run_one(session, host, user, key, command, quiet=collect), hosts))
+    with access(session, deployment, target, route) as granted, ThreadPoolExecutor(max_workers=width) as pool:
+        outcomes = list(pool.map(lambda host: _run_one(session, host, granted, command, quiet=collect), granted.hosts))
     if collect:
         rows = [[item.instance, item.out, item.err, str(item.status), ""] for item in outcomes]
         session.screen.table(Table("results", ["Instance", "Stdout", "Stderr", "Exit Code", "Error"], rows))
@@ -61,17 +87,17 @@ def run(session: Session, deployment: str, target: InstanceSlug, command: str, *
         raise CliError(f"The command failed on {told}.")
 
 
-def shell(session: Session, deployment: str, target: InstanceSlug) -> None:
+def shell(session: Session, deployment: str, target: InstanceSlug, route: Route) -> None:
     """An interactive shell on the one matching instance."""
     from meristem.cli.terminal_shell import attach
 
-    with _access(session, deployment, target) as (user, key, hosts):
-        if len(hosts) != 1:
-            names = ", ".join(host.instance for host in hosts)
+    with access(session, deployment, target, route) as granted:
+        if len(granted.hosts) != 1:
+            names = ", ".join(host.instance for host in granted.hosts)
             raise CliError(
                 f"Interactive SSH only works for a single host; found {names}.", "Give group/id, or -c COMMAND."
             )
-        client = _connect(hosts[0], user, key)
+        client = granted.connect(granted.hosts[0])
         try:
             attach(client)
         finally:
@@ -79,13 +105,11 @@ def shell(session: Session, deployment: str, target: InstanceSlug) -> None:
 
 
 @contextmanager
-def _access(
-    session: Session, deployment: str, target: InstanceSlug
-) -> Generator[tuple[str, paramiko.PKey, list[Host]]]:
+def access(session: Session, deployment: str, target: InstanceSlug, route: Route) -> Generator[Access]:
+    """Sets a throw-away user up on the matching instances and removes it when the block ends."""
     user = "bosh_" + secrets.token_hex(8)[:15]
     pair = ed25519.Ed25519PrivateKey.generate()
     public = pair.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
-    key = _pkey(pair)
     path = f"/deployments/{escaped(deployment)}/ssh"
     director = session.director()
     setup: Hash = {"user": user, "public_key": public.decode()}
@@ -94,7 +118,7 @@ def _access(
         hosts = _hosts(follow_quietly(session, task))
         if not hosts:
             raise CliError("No instance matches.", "See `instances`.")
-        yield user, key, hosts
+        yield Access(user, _pkey(pair), hosts, route)
     finally:
         cleanup: Hash = {"user_regex": "^" + user}
         # Nobody waits for the clean-up: its task runs on at the director.
@@ -134,37 +158,55 @@ def _pkey(pair: ed25519.Ed25519PrivateKey) -> paramiko.PKey:
     return paramiko.Ed25519Key.from_private_key(io.StringIO(pem.decode()))
 
 
-def _connect(host: Host, user: str, key: paramiko.PKey) -> paramiko.SSHClient:
-    client = paramiko.SSHClient()
+def _connect(host: Host, granted: Access) -> paramiko.SSHClient:
     words = host.host_key.split()
-    if len(words) >= 2:
-        known = paramiko.PKey.from_type_string(words[0], base64.b64decode(words[1]))
-        client.get_host_keys().add(host.address, words[0], known)
-        client.set_missing_host_key_policy(paramiko.RejectPolicy())
-    else:
+    if len(words) < 2:
         raise CliError(f"The agent of {host.instance} gave no host key.", "Without it the host cannot be trusted.")
+    client = paramiko.SSHClient()
+    port = granted.route.port
+    name = host.address if port == 22 else f"[{host.address}]:{port}"
+    known = paramiko.PKey.from_type_string(words[0], base64.b64decode(words[1]))
+    client.get_host_keys().add(name, words[0], known)
+    client.set_missing_host_key_policy(paramiko.RejectPolicy())
     try:
         client.connect(
             host.address,
-            username=user,
-            pkey=key,
+            port,
+            username=granted.user,
+            pkey=granted.key,
             timeout=_CONNECT_SECONDS,
             banner_timeout=_CONNECT_SECONDS,
             allow_agent=False,
             look_for_keys=False,
+            sock=_through_gateway(granted.route, host.address, port) if granted.route.gateway else None,
         )
     except (paramiko.SSHException, OSError) as error:
         client.close()
         raise CliError(
             f"Cannot reach {host.instance} at {host.address} by SSH: {error}",
-            "The instance's network must be reachable from here.",
+            "The instance's network must be reachable from here; else give --gw-host, --gw-user, --gw-private-key.",
         ) from error
     return client
 
 
-def _run_one(session: Session, host: Host, user: str, key: paramiko.PKey, command: str, *, quiet: bool) -> Outcome:
+def _through_gateway(route: Route, address: str, port: int) -> paramiko.Channel:
+    gateway = paramiko.SSHClient()
+    gateway.load_system_host_keys()
+    gateway.connect(
+        route.gateway,
+        username=route.gateway_user or None,
+        key_filename=route.gateway_key or None,
+        timeout=_CONNECT_SECONDS,
+    )
+    transport = gateway.get_transport()
+    if transport is None:
+        raise paramiko.SSHException(f"the gateway {route.gateway} closed the connection")
+    return transport.open_channel("direct-tcpip", (address, port), ("127.0.0.1", 0))
+
+
+def _run_one(session: Session, host: Host, granted: Access, command: str, *, quiet: bool) -> Outcome:
     try:
-        client = _connect(host, user, key)
+        client = granted.connect(host)
     except CliError as error:
         if not quiet:
             session.screen.error_line(f"{host.instance}: {error.message}")

@@ -24,6 +24,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "ignore": ("ignore", "Leave an instance out of changes"),
     "unignore": ("unignore", "Take an ignored instance back"),
     "ssh": ("ssh", "Shell or command on instances"),
+    "scp": ("scp", "Copy files to and from instances"),
     "logs": ("logs", "Fetch logs"),
     "cloud-check": ("cloud_check", "Compare with the cloud and repair"),
     "errands": ("errands", "List errands"),

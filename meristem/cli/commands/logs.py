@@ -93,4 +93,5 @@ def _tail(
         "-q" if quiet else "-v",
         files,
     ]
-    ssh_session.run(session, deployment, target, " ".join(word for word in words if word))
+    line = " ".join(word for word in words if word)
+    ssh_session.run(session, deployment, target, ssh_session.Route(), line)

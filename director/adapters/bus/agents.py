@@ -93,7 +93,7 @@ class NatsAgents:
                 with self._exchange.conversation(agent_id, log) as talk:
                     if adopt:
                         try:
-                            return await self._follow(talk, method, adopt, fence=fence, at_once=True)
+                            return await self._follow(talk, method, adopt, fence=fence, adopted=True)
                         except AgentError as error:
                             if not _forgotten(error, adopt):
                                 raise
@@ -180,16 +180,16 @@ class NatsAgents:
             told = started(task_id)
             if inspect.isawaitable(told):
                 await told
-        return await self._follow(talk, method, task_id, fence=fence, at_once=False)
+        return await self._follow(talk, method, task_id, fence=fence, adopted=False)
 
-    async def _follow(self, talk: Conversation, method: str, task_id: str, *, fence: int, at_once: bool) -> Any:
+    async def _follow(self, talk: Conversation, method: str, task_id: str, *, fence: int, adopted: bool) -> Any:
         """Until the task ends: told by a push on the conversation, or found by get_task."""
         heard = time.monotonic()
         polls = 0
         if method != "update_settings":
             await self._learn(talk)
         while True:
-            wait = 0.0 if at_once and not polls else self._interval(talk.agent_id, method, polls)
+            wait = self._interval(talk.agent_id, method, polls, pushed=not adopted)
             polls += 1
             pushed = await _pushed(talk, task_id, wait)
             if pushed is not None:
@@ -220,11 +220,16 @@ class NatsAgents:
         if isinstance(ours, dict) and ours.get("push"):
             self._exchange.speaks.add(agent_id)
 
-    def _interval(self, agent_id: str, method: str, polls: int) -> float:
+    def _interval(self, agent_id: str, method: str, polls: int, *, pushed: bool) -> float:
         """Seconds until the next poll; short at first, as most actions are."""
+        if not pushed and not polls:
+            return 0.0
         if method == "update_settings":
             return 0.25  # the agent restarts, and what it would push is lost with it
-        return _SAFETY_NET if agent_id in self._exchange.speaks else min(_POLL, 0.1 * 2**polls)
+        if pushed and agent_id in self._exchange.speaks:
+            # one early look: a request repeated after a restart may name an action that has ended, and was told of then
+            return _SAFETY_NET if polls else _POLL
+        return min(_POLL, 0.1 * 2**polls)
 
 
 async def _pushed(talk: Conversation, task_id: str, wait: float) -> Any:

@@ -89,6 +89,9 @@ class SpeakingAgent:
     async def _answer(self, method: str, request: dict[str, Any]) -> dict[str, Any]:
         if method == "ping":
             return {"value": "pong"}
+        if method == "info":
+            ours = {"meristem": {"version": "test", "push": True}} if self.ours else {}
+            return {"value": {"api_version": 1, **ours}}
         if method == "get_task":
             task = self.tasks.get(request["arguments"][0])
             if task is None:

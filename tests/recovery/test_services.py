@@ -14,12 +14,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 import pytest
 
 from director.adapters.templates.erb import ErbTemplates
 from director.engine.ports import Ports
 from director.engine.tasks import Handler
+from director.model.errors import AgentError
 from director.model.plan import Step
 from director.model.rows import ConfigRow, InstanceRow, ReleaseRow, VmRow
 from director.ports.store import Changes
@@ -48,6 +48,19 @@ THIRD = SECOND.replace("- name: web\n  instances: 3", "- name: web\n  instances:
     "vm_type: default\n  stemcell: default\n  persistent_disk_type",
     "vm_type: large\n  stemcell: default\n  persistent_disk_type",
 )
+
+
+CHANGES = ["create_vm", "create_disk", "attach_disk", "detach_disk", "delete_vm"]
+ACTIONS = [
+    "apply",
+    "stop",
+    "start",
+    "drain",
+    "mount_disk",
+    "run_script",
+    "compile_package_with_signed_url",
+    "unmount_disk",
+]
 
 
 @pytest.fixture(scope="session")
@@ -84,6 +97,10 @@ async def templates() -> AsyncIterator[ErbTemplates]:
     await renderer.close()
 
 
+def deploying(manifest: str, *, fix: bool = False) -> Job:
+    return Job("update_deployment", {"deployment": "demo", "manifest": manifest, "fix": fix}, deployment="demo")
+
+
 class Story:
     """Tasks one after the other in a world, each by as many directors as it takes."""
 
@@ -109,15 +126,21 @@ class Story:
         )
         return handlers(house)
 
-    async def do(self, job: Job, watch: Watch = spare) -> Task:
+    async def attempt(self, job: Job, watch: Watch = spare) -> Task:
+        """One task to whatever end."""
         self.tasks += 1
         for _ in range(12):
             task = await self.world.serve(self.tasks, self.handlers, job, watch)
             if task is not None:
-                output, _ = await self.world.store.read_output(self.tasks, "debug")
-                assert task.state == "done", f"{task.result}\n{output.decode()}"
                 return task
         raise AssertionError("it never ended")
+
+    async def do(self, job: Job, watch: Watch = spare) -> Task:
+        """One task to its good end."""
+        task = await self.attempt(job, watch)
+        output, _ = await self.world.store.read_output(self.tasks, "debug")
+        assert task.state == "done", f"{task.result}\n{output.decode()}"
+        return task
 
     async def begin(self, watch: Watch = spare) -> None:
         """Cloud config, stemcell, release, first deploy."""
@@ -135,8 +158,7 @@ class Story:
         await self.do(Job(type, {"path": str(copy)}), watch)
 
     async def deploy(self, manifest: str, watch: Watch = spare) -> Task:
-        request = {"deployment": "demo", "manifest": manifest}
-        return await self.do(Job("update_deployment", request, deployment="demo"), watch)
+        return await self.do(deploying(manifest), watch)
 
     async def delete(self, watch: Watch = spare) -> Task:
         return await self.do(Job("delete_deployment", {"deployment": "demo"}, deployment="demo"), watch)
@@ -203,6 +225,10 @@ async def test_whoever_dies_the_demo_ends_the_same(
     model = await tell(make_world, templates, uploads)
     await model.begin()
     story = await tell(make_world, templates, uploads, dice.choice(["memory", "file"]))
+    cloud = story.world.cloud
+    for _ in range(dice.randint(0, 3)):
+        method = dice.choice(["create_stemcell", *CHANGES])
+        dice.choice([cloud.script.lose, cloud.script.fail])(method, cloud.unsettled(method), nth=dice.randint(1, 3))
     left = 2
     await story.begin(fate)
     await story.world.check()
@@ -217,4 +243,45 @@ async def test_whoever_dies_the_demo_ends_the_same(
     await story.delete(fate)
     await story.world.check()
     assert story.world.cloud.inventory.vms == {}
-    print(msgspec.json.encode(deaths).decode())
+    print("; ".join(deaths))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_after_failures_and_deaths_the_next_deploys_mend_everything(
+    make_world: MakeWorld, templates: ErbTemplates, uploads: Path, seed: int
+) -> None:
+    dice = random.Random(seed)
+    story = await tell(make_world, templates, uploads)
+    await story.begin()
+    world = story.world
+    told: list[str] = []
+
+    async def fate(point: str, step: Step) -> bool:
+        if dice.random() < 0.02:
+            told.append(f"died at {step.id} {point}")
+            return True
+        return False
+
+    for manifest in (SECOND, THIRD, FIRST):
+        for _ in range(dice.randint(1, 3)):
+            method = dice.choice([*CHANGES, *ACTIONS])
+            told.append(f"{method} fails")
+            if method in CHANGES:
+                world.cloud.script.fail(method, world.cloud.refused(method), nth=dice.randint(1, 3))
+            else:
+                error = AgentError(f"{method} failed", agent_id="", method=method)
+                world.agents.script.fail(method, error, nth=dice.randint(1, 3))
+        fix = False
+        for _ in range(8):
+            task = await story.attempt(deploying(manifest, fix=fix), fate)
+            told.append(f"{task.state} {task.result}")
+            # a VM whose deletion took effect and then failed is silent: the operator deploys with --fix
+            fix = (task.result or "").startswith("Timed out sending 'get_state'")
+            if task.state == "done":
+                break
+        assert task.state == "done", "; ".join(told)
+        await world.check()
+    before = world.calls()
+    await story.deploy(FIRST)
+    assert world.calls() == before, told
+    print("; ".join(told))

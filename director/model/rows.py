@@ -60,7 +60,8 @@ class PlanRow(Row, frozen=True, kw_only=True):
 
 
 class JournalEntry(Row, frozen=True, kw_only=True):
-    """One try of one step: state ``intent``, then ``done`` (effect and its rows committed together) or ``failed``.
+    """One try of one step: state ``intent``, then ``done`` (effect and its rows committed together), ``failed``, or ``repeated`` (it did not
+    take place: the next attempt does it).
 
     ``object_key`` is the caller-chosen key stamped on what the step creates; ``data`` is what recovery needs, ``result`` what the step returned.
     """

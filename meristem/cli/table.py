@@ -11,6 +11,8 @@ import click
 
 from meristem.cli.failure import CliError
 
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+
 
 @dataclass(frozen=True)
 class Bad:
@@ -85,7 +87,7 @@ class Table:
                     padded = text + " " * (widths[index] - _width(text))
                     bad = number > 0 and isinstance(self.rows[number - 1][index], Bad)
                     if color and (bad or number == 0):
-                        padded = click.style(padded, fg="red" if bad else None, bold=number == 0)
+                        padded = click.style(padded, fg="red" if bad else None, bold=True if number == 0 else None)
                     parts.append(padded)
                 out.append("  ".join(parts).rstrip() if not color else "  ".join(parts))
         out += ["", *self.notes] if self.notes else []
@@ -116,7 +118,8 @@ def key_of(title: str, index: int = 0) -> str:
 
 
 def _lines(text: str) -> list[str]:
-    return text.split("\n") if text.strip() else ["-"]
+    # Cells hold what instances say; it must not steer the terminal.
+    return _CONTROL.sub("?", text).split("\n") if text.strip() else ["-"]
 
 
 def _width(text: str) -> int:

@@ -147,3 +147,41 @@ def test_a_release_directory_goes_up_and_its_packages_are_not_sent_twice(
     assert at_lab("create-release", "--dir", str(source), "--force", "--tarball", str(tarball)).code == 0
     with tarfile.open(tarball) as archive:
         assert archive.getnames()[0] == "release.MF"
+
+
+def test_the_local_demo_renders(
+    lab: World, at_lab: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The demo's manifests, links and templates go through the director up to where VMs would be touched."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    top = Path(__file__).parents[3]
+    source = tmp_path / "demo"
+    shutil.copytree(
+        top / "releases/demo", source, ignore=shutil.ignore_patterns("dev_releases", ".dev_builds", "__pycache__")
+    )
+    local = top / "manifests/local"
+    ops = write(tmp_path / "os.yml", [{"type": "replace", "path": "/stemcells/0/os", "value": "loopback"}])
+    for words in (
+        ("upload-stemcell", str(build_stemcell(tmp_path / "stemcell.tgz"))),
+        ("upload-release", "--dir", str(source)),
+        ("update-cloud-config", str(local / "cloud-config.yml")),
+    ):
+        ran = at_lab(*words)
+        assert ran.code == 0, (words, ran.err, ran.out)
+    plain = at_lab("-d", "demo", "deploy", str(local / "demo.yml"), "-o", ops, "--dry-run", "--tty", "--no-color")
+    assert plain.code == 0, plain.err + plain.out
+    assert "2 to create" in plain.out
+    flags: list[str] = []
+    for name in ("scale-web", "greeting", "larger-disk", "smoke-errand"):
+        flags += ["-o", str(local / "ops" / f"{name}.yml")]
+    full = at_lab(
+        "-d", "demo", "deploy", str(local / "demo.yml"), "-o", ops, *flags, "-v", "web_instances=3",
+        "-v", "greeting=Good day", "--dry-run", "--tty", "--no-color",
+    )  # fmt: skip
+    assert full.code == 0, full.err + full.out
+    assert "4 to create" in full.out
+    (source / "jobs/web/templates/web.json.erb").write_text("<%= p('nope') %>\n")
+    assert at_lab("upload-release", "--dir", str(source)).code == 0
+    broken = at_lab("-d", "demo", "deploy", str(local / "demo.yml"), "-o", ops, "--dry-run")
+    assert broken.code == 1
+    assert "nope" in broken.out + broken.err

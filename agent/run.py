@@ -42,6 +42,7 @@ class Agent:
         self._dispatcher = Dispatcher(vm, self._push, self._restart)
         self._connection = self._bus()
         self._wake = asyncio.Event()
+        self._next_beat = 0.0
         self._pending: set[asyncio.Future[None]] = set()
         vm.announce = self._announce
         vm.state_may_have_changed = lambda: self._from_thread(self._wake.set)
@@ -87,8 +88,8 @@ class Agent:
             await self._connection.publish(reply.subject, reply.payload)
 
     async def _on_connect(self) -> None:
+        self._next_beat = 0.0
         self._wake.set()
-        await self._beat(await self._in_thread_state())
         self._loop.run_in_executor(self._threads, self._dispatcher.tell_unpushed)
 
     def _push(self, reply: Reply) -> bool:
@@ -108,18 +109,21 @@ class Agent:
 
     async def _watch(self) -> None:
         """A heartbeat every 30 s, and at once when the job state changes."""
-        last, due = "", 0.0
+        last = ""
         while True:
+            self._wake.clear()
             state = await self._in_thread_state()
             now = self._loop.time()
-            if (state != last or now >= due) and self._connection.connected and await self._beat(state):
-                last, due = state, now + _BEAT
-            glance = _GLANCE_UNSETTLED if state in (STARTING, UNKNOWN) or state != last else _GLANCE_SETTLED
-            self._wake.clear()
-            try:
-                await asyncio.wait_for(self._wake.wait(), max(0.05, min(glance, due - now if due else glance)))
-            except asyncio.TimeoutError:
-                continue
+            if (state != last or now >= self._next_beat) and self._connection.connected:
+                self._next_beat = now + _BEAT
+                if await self._beat(state):
+                    last = state
+                else:
+                    self._next_beat = 0.0
+            unsettled = state in (STARTING, UNKNOWN) or state != last
+            glance = _GLANCE_UNSETTLED if unsettled else min(_GLANCE_SETTLED, max(0.05, self._next_beat - now))
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), glance)
 
     async def _in_thread_state(self) -> str:
         return await self._loop.run_in_executor(self._threads, lambda: self._vm.job_state)

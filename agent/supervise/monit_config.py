@@ -34,6 +34,7 @@ set idfile {layout.monit}/monit.id
 set statefile {layout.monit}/monit.state
 set httpd port {port} and use address 127.0.0.1
   allow {user}:"{password}"
+set eventqueue basedir {layout.monit}/events slots 200
 set mailserver 127.0.0.1 port {mail_port} with timeout 5 seconds
 set mail-format {{
   from: monit@localhost

@@ -198,6 +198,7 @@ async def _bus(config: DirectorYml, store: SqlStore, stack: contextlib.AsyncExit
             client_ca=nats.client_ca_certificate_path,
             client_ca_key=nats.client_ca_private_key_path,
             server_ca=nats.server_ca_path,
+            keys_ahead=4,
         ),
         monitor=monitor,
         users=users,

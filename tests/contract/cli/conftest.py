@@ -85,6 +85,8 @@ class World:
     tasks: dict[int, Task] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     follows: bool = False
+    uaa: bool = False
+    accepted: str = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 
     def task(self, *events: dict[str, Any], **attributes: Any) -> Task:
         made = Task(len(self.tasks) + 1, list(events), **attributes)
@@ -96,8 +98,6 @@ class World:
 
 
 def handler(world: World) -> type[BaseHTTPRequestHandler]:
-    expected = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -111,12 +111,15 @@ def handler(world: World) -> type[BaseHTTPRequestHandler]:
             request = Request(self.command, url.path, query, dict(self.headers), body)
             world.requests.append(request)
             if url.path == "/info":
-                user = USER if self.headers.get("Authorization") == expected else None
+                user = USER if self.headers.get("Authorization") == world.accepted else None
                 info = {"name": "lab", "uuid": "u-1", "version": "280.0.0 (00000000)", "user": user, "cpi": "libvirt"}
-                info["user_authentication"] = {"type": "basic", "options": {}}
+                kind, options = ("uaa", {"url": world.url + "/uaa"}) if world.uaa else ("basic", {})
+                info["user_authentication"] = {"type": kind, "options": options}
                 info["features"] = {"snapshots": {"status": False, "extras": {}}}
                 self.answer(200, info)
-            elif self.headers.get("Authorization") != expected:
+            elif url.path.startswith("/uaa/"):
+                self.reply(world.replies.get(f"{self.command} {url.path}"), request)
+            elif self.headers.get("Authorization") != world.accepted:
                 self.answer(401, f"Not authorized: '{url.path}'\n", {"WWW-Authenticate": 'Basic realm="BOSH Director"'})
             elif url.path.startswith("/tasks/") and self.command == "GET":
                 self.task(url.path, query)

@@ -86,7 +86,7 @@ class Dispatcher:
         action = actions.find(request.method)
         earlier = self._journal.by_key(request.key)
         if earlier is not None:
-            return earlier.value if earlier.synchronous else _running(earlier.id)
+            return earlier.value if earlier.synchronous else self._again(earlier.id, request)
         task = Task(
             id=str(uuid.uuid4()),
             method=request.method,
@@ -98,8 +98,9 @@ class Dispatcher:
         )
         if action.asynchronous:
             accepted = self._journal.accept(task)
-            if accepted is task:
-                self._queue.submit(task)
+            if accepted is not task:
+                return self._again(accepted.id, request)
+            self._queue.submit(task)
             return _running(accepted.id)
         task.synchronous = True
         task.push = False
@@ -112,6 +113,12 @@ class Dispatcher:
             task.state, task.arguments = "done", []
             self._journal.accept(task)
         return task.value
+
+    def _again(self, task_id: str, request: Request) -> Any:
+        """A repeated request: the task is the one that it began, its end is told to who asked last."""
+        if request.extended and request.reply_to:
+            self._queue.redirect(task_id, request.reply_to)
+        return _running(task_id)
 
     def _perform(self, call: Call) -> Any:
         return actions.find(call.task.method).run(self._vm, call)

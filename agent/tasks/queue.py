@@ -70,6 +70,15 @@ class TaskQueue:
                 task.cancelled = True
                 self._journal.save(task)
 
+    def redirect(self, task_id: str, reply_to: str) -> None:
+        """Push the end of an unfinished task to another subject: the director that asked has begun a new life."""
+        with self._lock:
+            current = self._current.task if self._current is not None else None
+            task = current if current is not None and current.id == task_id else self._journal.find(task_id)
+            if task.state != DONE and task.reply_to != reply_to:
+                task.reply_to = reply_to
+                self._journal.save(task, sync=False)
+
     def _work(self) -> None:
         while True:
             waiting = self._waiting.get()

@@ -39,6 +39,20 @@ async def test_a_stock_director_gets_no_second_message(vm: AgentProcess, directo
     assert len(director._replies[request]) == 1
 
 
+async def test_a_repeated_request_moves_the_push_to_who_asked_last(vm: AgentProcess, director: Director) -> None:
+    vm.start()
+    await director.until_pong()
+    applied = (await director.ask("apply", vm.spec({"bin/pre-start": "sleep 1"})))["agent_task_id"]
+    assert await director.end_of(applied) == {"value": "applied"}
+    arguments = ("pre-start", {"env": {}})
+    first = await director.post("run_script", *arguments, key="k2", fence=1)
+    task = (await director.reply(first))["value"]["agent_task_id"]
+    second = await director.post("run_script", *arguments, key="k2", fence=2)
+    assert (await director.reply(second))["value"]["agent_task_id"] == task
+    assert await director.reply(second, 1) == {"meristem": {"agent_task_id": task}, "value": {}}
+    assert len(director._replies[first]) == 1
+
+
 async def test_a_change_of_job_state_is_told_at_once(vm: AgentProcess, director: Director) -> None:
     vm.start()
     await director.until_pong()

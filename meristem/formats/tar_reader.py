@@ -113,7 +113,7 @@ def check(path: Path, refusal: Refusal, limits: Limits | None = None) -> int:
 
 def safe_name(name: str, refusal: Refusal) -> str:
     """A member name as a relative path without `.` parts; refuses what would leave the directory."""
-    if name.startswith("/") or "\x00" in name or "\\" in name.split("/")[0][:3]:
+    if name.startswith("/") or "\x00" in name:
         raise refusal.because(f"member name '{name}' is not a relative path")
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if ".." in parts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from agent.boot import folders
+from agent.boot import folders, memory
 from agent.jobs import dns
 from agent.supervise import monit_config
 from agent.vm import Vm
@@ -21,6 +21,7 @@ def boot(vm: Vm) -> None:
     platform.ensure_accounts(settings)
     vm.layout.base.mkdir(parents=True, exist_ok=True)
     vm.disks.prepare_ephemeral()
+    memory.make(vm)
     folders.make(vm)
     folders.forget_old_processes(vm)
     if not vm.layout.dns_records.exists():

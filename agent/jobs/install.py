@@ -54,12 +54,19 @@ def _fetch_package(vm: Vm, name: str, entry: Json) -> None:
 
 def unpack(vm: Vm, ref: BlobRef, target: Path) -> None:
     """Fetch a tar blob and unpack it to ``target``, which appears when complete."""
-    partial = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    partial = _partial(target)
+    partial.mkdir()
     with vm.blobs.fetched(ref) as archive:
         command(["tar", "--no-same-owner", "-xf", archive, "-C", partial])
     _swap(partial, target)
+
+
+def _partial(target: Path) -> Path:
+    """A free name beside ``target``."""
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    return partial
 
 
 def fetch_jobs(vm: Vm, spec: Spec) -> None:
@@ -76,10 +83,12 @@ def fetch_jobs(vm: Vm, spec: Spec) -> None:
             rendered = folder / job.name
             if not rendered.is_dir():
                 raise AgentError(f"the rendered templates hold no folder for job {job.name}")
-            _set_modes(vm, rendered)
             target = job_folder(vm, spec, job)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _swap(rendered, target)
+            partial = _partial(target)
+            # The jobs may lie on another file system (in memory), so the last step is a rename within it.
+            shutil.move(rendered, partial)
+            _set_modes(vm, partial)
+            _swap(partial, target)
 
 
 def _set_modes(vm: Vm, folder: Path) -> None:
@@ -97,7 +106,6 @@ def _swap(source: Path, target: Path) -> None:
     if target.exists():
         shutil.rmtree(source)
         return
-    target.parent.mkdir(parents=True, exist_ok=True)
     source.rename(target)
 
 

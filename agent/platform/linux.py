@@ -74,6 +74,9 @@ class Linux:
             text = f"[Time]\nNTP={' '.join(servers)}\n"
             durable.write_text(self._layout.etc / "systemd/timesyncd.conf.d/meristem.conf", text)
 
+    def mount_memory(self, folder: Path, size: str) -> None:
+        command(["mount", "-t", "tmpfs", "-o", f"size={size},mode=0755,nosuid,nodev", "tmpfs", folder])
+
     def power_off(self) -> None:
         program = ["systemctl", "poweroff"] if available("systemctl") else ["poweroff"]
         command(program, check=False)

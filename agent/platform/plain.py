@@ -56,6 +56,9 @@ class Plain:
     def set_time_servers(self, servers: list[str]) -> None:
         durable.write_text(self._layout.bosh_etc / "ntpserver", " ".join(servers) + "\n")
 
+    def mount_memory(self, folder: Path, size: str) -> None:
+        log.info("platform plain: %s stays on disk", folder)
+
     def power_off(self) -> None:
         # The nearest thing to a VM that goes away.
         os.kill(os.getpid(), signal.SIGTERM)

@@ -13,6 +13,7 @@ import pytest
 
 pytestmark = pytest.mark.lab
 
+MEMORY = {"job_dir": {"tmpfs": True, "tmpfs_size": "8m"}, "run_dir": {"tmpfs_size": "4m"}}
 MAC = "52:54:00:12:34:56"
 
 # The machine's own /etc, /home and /run stay untouched: the boot sees copies.
@@ -47,6 +48,7 @@ print(json.dumps({
     "shadow": [line.split(":")[1] for line in open("/etc/shadow") if line.startswith(("vcap:", "root:"))],
     "modes": {name: facts(name) for name in ("data", "data/sys/run", "sys/log", "bosh/settings.json", "monit/monitrc")},
     "stale": (base / "sys/run/stale.pid").exists(),
+    "memory": [os.statvfs(base / name).f_blocks * os.statvfs(base / name).f_frsize for name in ("data/jobs", "sys/run")],
     "ntp": (base / "bosh/etc/ntpserver").read_text(),
 }))
 """
@@ -87,7 +89,7 @@ def settings() -> dict[str, Any]:
         },
         "disks": {},
         "ntp": ["10.99.0.4"],
-        "env": {"bosh": {"authorized_keys": ["ssh-ed25519 AAAA lab"], "password": "$6$salt$hash"}},
+        "env": {"bosh": {"authorized_keys": ["ssh-ed25519 AAAA lab"], "password": "$6$salt$hash", **MEMORY}},
     }
 
 
@@ -136,6 +138,7 @@ def test_a_bare_machine_becomes_a_vm(tmp_path: Path, zipapp: Path) -> None:
         "bosh/settings.json": ["0o600", "root", "root"],
         "monit/monitrc": ["0o600", "root", "root"],
     }
+    assert seen["memory"] == [8 << 20, 4 << 20]
     assert (seen["stale"], seen["ntp"]) == (False, "10.99.0.4\n")
     home = f"{base}/bosh_ssh/bosh_0123"
     assert json.loads(second) == ["ssh-ed25519 AAAA operator\n", "0o600", home, ["root", "vcap"], False]

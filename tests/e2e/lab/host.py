@@ -76,6 +76,27 @@ class Host:
         children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
         return Path(f"/proc/{children[0]}/root")
 
+    def path(self, cid: str, path: str) -> Path:
+        """A path of the VM (absolute, as its first process sees it) as one of this machine; links are followed inside the VM."""
+        root = self.root(cid)
+        parts = [part for part in reversed(path.split("/")) if part]
+        found = root
+        for _ in range(200):
+            if not parts:
+                return found
+            part = parts.pop()
+            if part == "..":
+                found = found.parent if found != root else root
+                continue
+            step = found / part
+            if step.is_symlink():
+                target = str(step.readlink())
+                found = root if target.startswith("/") else found
+                parts.extend(one for one in reversed(target.split("/")) if one and one != ".")
+            else:
+                found = step
+        raise OSError(f"{path} in {cid}: too many links")
+
     def _listen(self) -> None:
         while not self._stop.is_set():
             libvirt.virEventRunDefaultImpl()

@@ -8,6 +8,7 @@ import yaml
 
 from lab.demo.record import TREE
 
+NAME = "demo"
 WATCH = "100-30000"
 
 
@@ -25,11 +26,13 @@ def manifest(
     stemcell: str = "1.0",
     max_in_flight: int = 1,
     watch: str = WATCH,
+    release: str = "1",
     **properties: Any,
 ) -> dict[str, Any]:
     """The demo's manifest with so many instances; ``properties`` go to the web job."""
     document: dict[str, Any] = yaml.safe_load((TREE / "manifests/local/demo.yml").read_text())
     document["stemcells"][0]["version"] = stemcell
+    document["releases"][0]["version"] = release
     document["update"].update(canaries=1, max_in_flight=max_in_flight, canary_watch_time=watch, update_watch_time=watch)
     store, front = document["instance_groups"]
     front["instances"] = web

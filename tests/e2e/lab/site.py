@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -44,7 +45,6 @@ class Site:
     inside: Inside
     director: subprocess.Popen[bytes] | None = None
     starts: int = 0
-    releases: dict[str, Path] = field(default_factory=dict[str, Path])
 
     @property
     def log(self) -> Path:
@@ -120,20 +120,30 @@ class Site:
             build(RECIPE, out, version=version)
         return out
 
-    def build_release(self, version: str = "1") -> Path:
-        """The demo release, by our CLI, from a copy of its sources."""
+    def build_release(self, version: str = "1", *, changed: bool = False) -> Path:
+        """The demo release, by our CLI, from a copy of its sources; ``changed``: with other packages, which must be compiled anew."""
         out = self.directory / f"demo-{version}.tgz"
         if not out.exists():
-            sources = self.directory / "release"
-            shutil.copytree(TREE / "releases/demo", sources, dirs_exist_ok=True)
+            sources = self.directory / f"release-{version}"
+            shutil.copytree(TREE / "releases/demo", sources)
+            if changed:
+                with (sources / "src/runtime-lib/runtime_lib/__init__.py").open("a") as file:
+                    file.write(f"# {version}\n")
             words = ["create-release", "--dir", str(sources), "--force", "--version", version, "--tarball", str(out)]
             self.cli(*words)
         return out
 
+    def remove_all(self) -> None:
+        """Delete what is deployed, and orphaned disks."""
+        for deployment in self.api.get("/deployments"):
+            self.api.delete_deployment(deployment["name"], force="true")
+        for orphan in self.api.get("/disks"):
+            self.api.run("DELETE", f"/disks/{orphan['disk_cid']}")
+
     def down(self) -> None:
         """End and remove everything; doing it twice is fine."""
-        self.stop()
         self.api.close()
+        self.stop()
         self.host.close()
         self.inside.close()
         self.forwarding.stop()
@@ -171,9 +181,8 @@ def build_site(**more: object) -> Site:
     return site
 
 
-def until(what: str, seconds: float, done: object, pause: float = 0.05) -> None:
+def until(what: str, seconds: float, done: Callable[[], bool], pause: float = 0.05) -> None:
     """Wait for a condition."""
-    assert callable(done)
     deadline = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < deadline, f"{what}: not within {seconds:g} s"

@@ -1,0 +1,109 @@
+"""One deploy whose director is killed again and again: what was found at each death, and at the end."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2 as httpx
+import yaml
+
+from tests.e2e.lab.host import Inventory
+from tests.e2e.lab.site import Site
+from tests.e2e.loopback.api import Finished
+
+KINDS = ("create_vm", "create_disk", "attach_disk", "compile_package", "apply")
+POINTS = ("before_intent", "after_intent", "after_effect", "after_result")
+PLACES = [f"{kind}:{point}" for kind in KINDS for point in POINTS]
+SECONDS = 180
+KILLED = -signal.SIGKILL
+
+
+@dataclass(frozen=True)
+class Death:
+    """The director's end at one place: with which status, at which step, and what the machine and the journal held then."""
+
+    place: str
+    step: str
+    status: int
+    inventory: Inventory
+    states: list[str]
+    """States of the step's attempts in the journal at that moment."""
+    blobs: dict[str, int]
+    """Blobs by id, with their inodes: a blob that is stored again has another one."""
+
+
+@dataclass
+class Killing:
+    """The whole run."""
+
+    task: int
+    deaths: dict[str, Death] = field(default_factory=dict[str, Death])
+    finished: Finished | None = None
+    journal: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    seconds: float = 0
+
+    def entries(self, step: str) -> list[dict[str, Any]]:
+        """All attempts at a step, in order."""
+        return sorted((one for one in self.journal if one["step_id"] == step), key=lambda one: one["attempt"])
+
+    def done(self, kind: str) -> list[dict[str, Any]]:
+        return [one for one in self.journal if one["kind"] == kind and one["state"] == "done"]
+
+
+def read_journal(site: Site, task: int) -> list[dict[str, Any]]:
+    """The task's journal as the database has it, whether or not a director runs."""
+    base = sqlite3.connect(f"file:{site.record.state / 'director.db'}?mode=ro", uri=True)
+    try:
+        rows = base.execute("select body from journal where task_id = ?", (task,)).fetchall()
+        return [json.loads(body) for (body,) in rows]
+    finally:
+        base.close()
+
+
+def blobs(site: Site) -> dict[str, int]:
+    """The local blobstore's files, with their inodes."""
+    return {path.name: path.stat().st_ino for path in (site.record.state / "blobs").rglob("*") if path.is_file()}
+
+
+def kill_through(site: Site, manifest: dict[str, Any], mark: Path) -> Killing:
+    """Deploy; each time the director has killed itself, look around and start it again, until the task has ended."""
+    begin = time.monotonic()
+    environment = {"MERISTEM_KILL_AT": ",".join(PLACES), "MERISTEM_KILL_MARK": str(mark)}
+    site.stop()
+    site.start(**environment)
+    site.ready()
+    body = yaml.safe_dump(manifest, sort_keys=False).encode()
+    killing = Killing(site.api.start("POST", "/deployments", body=body, kind="text/yaml"))
+    while (state := _state(site, killing.task)) in ("", "queued", "processing"):
+        assert time.monotonic() - begin < SECONDS, f"still {state}; died at {list(killing.deaths)}"
+        assert site.director is not None
+        status = site.director.poll()
+        if status is None:
+            time.sleep(0.05)
+            continue
+        lines = mark.read_text().splitlines() if mark.exists() else []
+        assert len(lines) == len(killing.deaths) + 1, (
+            f"the director ended with {status}:\n{site.log.read_text()[-3000:]}"
+        )
+        place, step = lines[-1].split()
+        states = [one["state"] for one in read_journal(site, killing.task) if one["step_id"] == step]
+        killing.deaths[place] = Death(place, step, status, site.host.inventory(), states, blobs(site))
+        site.start(**environment)
+    killing.finished = site.api.wait(killing.task)
+    killing.journal = read_journal(site, killing.task)
+    killing.seconds = time.monotonic() - begin
+    return killing
+
+
+def _state(site: Site, task: int) -> str:
+    """The task's state; empty while nobody answers."""
+    try:
+        return site.api.get(f"/tasks/{task}")["state"]
+    except (httpx.HTTPError, OSError):
+        return ""

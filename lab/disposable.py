@@ -12,11 +12,10 @@ import shutil
 import sys
 from pathlib import Path
 
-from lab import bare, cgroups, namespaces
+from lab import bare, cgroups, loops, namespaces
 from lab.errors import LabError
 from lab.house import TREE
 from lab.programs import program
-from lab.removal import free_loops
 
 HOME = "root/meristem"
 """Where the clone of the tree is, below the root; the command starts there."""
@@ -123,7 +122,7 @@ def _remove(place: Path) -> None:
         group = (place / "cgroup").read_text()
         cgroups.kill(group, spare=set())
         cgroups.remove(group)
-        free_loops(place)
+        loops.free(Path("/"), place / "root")
     elif place.exists() and any(place.iterdir()):
         raise LabError(f"{place}: exists and is no disposable machine of ours; choose another place")
     shutil.rmtree(place, ignore_errors=True)

@@ -54,6 +54,12 @@ class Lab:
             raise LabError(f"{' '.join(argv)}: status {done.returncode}: {(done.stderr or done.stdout).strip()}")
         return done
 
+    def keep_disks(self, folder: Path) -> None:
+        """Write down a folder of VM disks outside the lab's directory, so that `down` frees their loop devices."""
+        record = load(self.directory) or self.record
+        if str(folder) not in record.disks:
+            replace(record, disks=(*record.disks, str(folder))).save()
+
     def down(self) -> None:
         """Remove all that the lab made and ran. Doing it twice is fine."""
         remove(self.record)

@@ -9,9 +9,15 @@ from lab.errors import LabError
 
 def program(*command: str) -> None:
     """Run one to its end; LabError with its words when it fails or is not installed."""
+    output(*command)
+
+
+def output(*command: str) -> str:
+    """The same, giving what it printed."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
     except FileNotFoundError as error:
         raise LabError(f"{command[0]} is not installed; run bin/setup --lab") from error
     if done.returncode != 0:
         raise LabError(f"{' '.join(command)}: {(done.stderr or done.stdout).strip()}")
+    return done.stdout

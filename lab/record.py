@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from lab.errors import LabError
@@ -36,6 +36,8 @@ class LabRecord:
     holder_started: int = 0
     """Start time of the holder in clock ticks since boot (proc(5), field 22): tells it from a later process of that pid."""
     libvirtd_pid: int = 0
+    disks: tuple[str, ...] = ()
+    """Folders outside the lab's directory whose files its VMs have as disks."""
 
     def save(self) -> None:
         """Write the record by atomic replacement."""
@@ -79,7 +81,8 @@ def load(directory: Path) -> LabRecord | None:
     except FileNotFoundError:
         return None
     try:
-        return LabRecord(**json.loads(text))
+        record = LabRecord(**json.loads(text))
+        return replace(record, disks=tuple(record.disks))
     except (ValueError, TypeError) as error:
         raise LabError(f"{path}: not a lab record ({error}); remove it when no lab of that directory runs") from error
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
-from lab import cgroups
+from lab import cgroups, loops
 from lab.errors import LabError
 from lab.holder import OWN_DIRECTORIES
 from lab.programs import program
-from lab.record import FILE, LabRecord
+from lab.record import FILE, LabRecord, load
 
 
 def remove(record: LabRecord) -> None:
@@ -20,13 +19,15 @@ def remove(record: LabRecord) -> None:
     Mounts of the lab live in its mount namespace and end with its last process; bridges end with the network namespace.
     What others put into the lab's directory stays.
     """
+    record = load(Path(record.directory)) or record  # it may have grown since the caller read it
     own = _own_line()
     if os.getpid() in cgroups.members(record.cgroup):
         raise LabError(f"lab {record.name}: this process runs inside the lab; take it down from outside")
     cgroups.kill(record.cgroup, spare=own)
     for pid in _inside(record.netns) - own:
         cgroups.kill_pid(pid)
-    free_loops(Path(record.directory))
+    for folder in (record.directory, *record.disks):
+        loops.free(Path(folder))
     if Path("/run/netns", record.netns).exists():
         program("ip", "netns", "del", record.netns)
     cgroups.remove(record.cgroup)
@@ -34,21 +35,6 @@ def remove(record: LabRecord) -> None:
     for name in OWN_DIRECTORIES:
         shutil.rmtree(top / name, ignore_errors=True)
     (top / FILE).unlink(missing_ok=True)
-
-
-def free_loops(top: Path) -> list[str]:
-    """Free the loop devices (they are the whole machine's) whose files lie under `top`; returns their names."""
-    freed: list[str] = []
-    for backing in Path("/sys/block").glob("loop*/loop/backing_file"):
-        try:
-            file = backing.read_text().strip().removesuffix(" (deleted)")
-        except OSError:
-            continue
-        if Path(file).is_relative_to(top):
-            device = f"/dev/{backing.parts[3]}"
-            subprocess.run(["losetup", "-d", device], capture_output=True, check=False)
-            freed.append(device)
-    return freed
 
 
 def _inside(netns: str) -> set[int]:

@@ -5,23 +5,21 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from lab import loops
 from lab import record as lab_record
 from lab.demo.record import Record
 from lab.removal import remove
 
 
 def down(directory: Path) -> None:
-    """Doing it twice is fine."""
-    if not directory.exists():
-        print("demo: nothing to remove")
-        return
+    """By what the demo wrote down, whatever state an interruption left it in. Doing it twice is fine."""
     record = Record.read(directory)
-    for name in list(record.processes):
-        print(f"demo: ending {name}")
+    names = list(record.processes)
+    for name in names:
         record.end(name)
     found = lab_record.load(record.lab)
     if found is not None:
-        print("demo: removing VMs, namespace and everything in it")
         remove(found)
+    loops.free(directory)
     shutil.rmtree(directory)
-    print("demo: gone; downloaded and built things stay in the cache")
+    print("demo: removed director, VMs, lab and their files; what was downloaded or built stays in the cache")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from lab.record import start_time
 
 TREE = Path(__file__).resolve().parent.parent.parent
 NAME = "demo"
+USUAL = Path("/var/lib/meristem") / NAME
 
 
 @dataclass(frozen=True)
@@ -38,15 +40,6 @@ class Process:
                 time.sleep(0.05)
 
 
-def resident(pid: int) -> int:
-    """Resident memory in KiB, 0 for a process that is gone."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("VmRSS:")), 0)
-
-
 @dataclass
 class Record:
     """``demo.json`` in the demo's directory."""
@@ -67,6 +60,13 @@ class Record:
     def lab(self) -> Path:
         """The lab's directory."""
         return self.directory / "lab"
+
+    @property
+    def lab_name(self) -> str:
+        """The lab's name: "demo" for the usual directory, with a mark of the directory for any other."""
+        if self.directory == USUAL:
+            return NAME
+        return f"{NAME}-{hashlib.sha256(os.fsencode(self.directory)).hexdigest()[:6]}"
 
     @property
     def state(self) -> Path:
@@ -118,4 +118,4 @@ class Record:
 
 def default_directory() -> Path:
     """``$MERISTEM_RUN/demo``, by default below /var/lib/meristem."""
-    return Path(os.environ.get("MERISTEM_RUN", "/var/lib/meristem")) / NAME
+    return Path(os.environ.get("MERISTEM_RUN", USUAL.parent)) / NAME

@@ -8,10 +8,10 @@ from typing import Any
 
 import yaml
 
+from lab.demo.command import API_PORT as API_PORT
 from lab.demo.record import Record
 from lab.house import Lab
 
-API_PORT = 25555
 BLOB_PORT = 25250
 BUS_PORT = 4222
 
@@ -70,6 +70,7 @@ def write_site(record: Record, lab: Lab) -> Path:
         },
     }
     record.state.mkdir(parents=True, exist_ok=True)
+    lab.keep_disks(record.directory / "vms")
     path = record.directory / "director.yml"
     write_private(path, yaml.safe_dump(document, sort_keys=False))
     return path

@@ -220,7 +220,8 @@ class ApiError(CliError):
             self.code = code if isinstance(code, int) else 0
             description = text_or_none(parsed.get("description")) or text_or_none(parsed.get("error")) or description
         shown = f"code {self.code}, " if self.code else ""
-        super().__init__(f"Director: {description} ({shown}HTTP {status})")
+        remedy = "The director's own log tells more." if status >= 500 else ""
+        super().__init__(f"Director: {description} ({shown}HTTP {status})", remedy)
 
 
 def escaped(part: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from meristem.cli.cells import text
-from meristem.cli.director import ApiError, Director, escaped
+from meristem.cli.director import ApiError, escaped
 from meristem.cli.session import Session
 from meristem.formats.values import Hash, Value, hashes, is_hash
 
@@ -13,13 +13,20 @@ _SECRET = {"properties", "links", "env"}
 _SUMMARY = ("create", "update", "recreate", "delete", "unchanged")
 
 
-def fetch(director: Director, deployment: str, manifest: str, query: Mapping[str, str | None]) -> Hash | None:
-    """The plan; None from a director that makes none (404)."""
+def fetch(session: Session, deployment: str, manifest: str, query: Mapping[str, str | None]) -> Hash | None:
+    """The plan; None from a director that makes none (404), and, said aloud, when making it broke (5xx).
+
+    What the director refuses (a bad manifest) is an error: the deploy would be refused too.
+    """
+    director = session.director()
     try:
         answer = director.send_text("POST", f"/deployments/{escaped(deployment)}/plan", manifest, query)
     except ApiError as error:
         # A stock director has no such route (its 404 carries no error code); an unknown deployment would have one.
         if error.status == 404 and error.code == 0:
+            return None
+        if error.status >= 500 and error.code == 0:
+            session.screen.error_line(f"No plan: {error.message}")
             return None
         raise
     return answer if is_hash(answer) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from meristem.cli.cells import text
+from meristem.cli.director import ApiError
 from meristem.cli.session import Session
 from meristem.cli.table import Table
 from meristem.cli.task_follow import follow
@@ -24,7 +25,13 @@ def COMMAND(session: Session, dry_run: bool, keep_orphaned_disks: bool, **flags:
         "remove_all": "true" if everything else "false",
         "keep_orphaned_disks": "true" if keep_orphaned_disks else "false",
     }
-    listed = director.get("/cleanup/dryrun", query)
+    try:
+        listed = director.get("/cleanup/dryrun", query)
+    except ApiError as error:
+        # Old directors cannot tell beforehand; they can still clean up.
+        if dry_run or error.status != 404:
+            raise
+        listed = None
     for kind, items in (listed if is_hash(listed) else {}).items():
         rows = [[_label(item) if is_hash(item) else text(item)] for item in items] if is_list(items) else []
         session.screen.table(Table(kind, [kind.replace("_", " ").capitalize()], rows))

@@ -67,7 +67,7 @@ def COMMAND(session: Session, path: str, **given: Any) -> None:
     elif not diff_view.show(session, answer.get("diff")):
         session.screen.line("No changes in the manifest.")
     query = _query(given)
-    plan = plan_view.fetch(director, name, text, query)
+    plan = plan_view.fetch(session, name, text, query)
     if plan is not None:
         plan_view.show(session, plan, redact=not given["no_redact"])
     session.screen.confirm()

@@ -131,7 +131,14 @@ def test_stock_director_has_no_plan(world, run, manifest: Path) -> None:
     assert "Plan:" not in ran.out
 
 
-def test_a_plan_that_fails_stops_before_the_deploy(world, run, manifest: Path) -> None:
+def test_a_plan_that_broke_is_told_and_the_deploy_goes_on(world, run, manifest: Path) -> None:
+    ready(world, plan=(500, ""))
+    ran = run("-d", "demo", "deploy", str(manifest), "-n")
+    assert ran.code == 0
+    assert "No plan: Director: no reason given (HTTP 500)" in ran.err
+
+
+def test_a_plan_that_is_refused_stops_before_the_deploy(world, run, manifest: Path) -> None:
     ready(world, plan=(400, {"code": 140004, "description": "Instance group 'web' has no such vm_type"}))
     ran = run("-d", "demo", "deploy", str(manifest), "-n")
     assert ran.code == 1

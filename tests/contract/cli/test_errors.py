@@ -14,7 +14,8 @@ def test_error_in_json(world, run) -> None:
     world.replies["GET /locks"] = (500, "")
     ran = run("locks", "--json")
     assert ran.code == 1
-    assert ran.json["Lines"][-2:] == ["Director: no reason given (HTTP 500)", "Exit code 1"]
+    told = ["Director: no reason given (HTTP 500)", "The director's own log tells more.", "Exit code 1"]
+    assert ran.json["Lines"][-3:] == told
     assert ran.err == ""
 
 

@@ -1,29 +1,27 @@
-"""Calling programs of other packages by name, so that the CLI imports none of them."""
+"""Running programs of other packages by name, as `python -m` does, so that the CLI imports none of them."""
 
 from __future__ import annotations
 
-import importlib
-import inspect
-from collections.abc import Callable, Sequence
-from typing import Any, cast
+import importlib.util
+import runpy
+import sys
+from collections.abc import Sequence
 
 from meristem.cli.failure import CliError
 
 
-def call(target: str, arguments: Sequence[str]) -> None:
-    """Calls `module:function` with a list of command-line words; a number it returns is the exit code."""
-    module_name, _, name = target.partition(":")
+def run(module: str, words: Sequence[str]) -> None:
+    """Runs a module as the main program with these words; its exit code becomes ours."""
     try:
-        module = importlib.import_module(module_name)
+        found = importlib.util.find_spec(module)
+    except ModuleNotFoundError:
+        found = None
+    if found is None:
+        raise CliError(f"The program '{module}' is not installed here.", "Install the whole meristem distribution.")
+    sys.argv = [module, *words]
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
     except ModuleNotFoundError as error:
-        if error.name is None or not module_name.startswith(error.name):
-            raise CliError(
-                f"{module_name} needs the package '{error.name}'.", "Install meristem with its extra."
-            ) from error
-        raise CliError(f"{module_name} is not installed here.", "Install the whole meristem distribution.") from error
-    function = cast("Callable[..., Any] | None", getattr(module, name, None))
-    if function is None:
-        raise CliError(f"{module_name} has no '{name}'.", "The installation is incomplete.")
-    result = function(list(arguments)) if inspect.signature(function).parameters else function()
-    if isinstance(result, int) and result != 0:
-        raise SystemExit(result)
+        raise CliError(
+            f"'{module}' needs the package '{error.name}'.", "Install meristem with the extra that brings it."
+        ) from error

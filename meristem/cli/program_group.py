@@ -12,7 +12,7 @@ _RAW: dict[str, Any] = {"ignore_unknown_options": True, "allow_interspersed_args
 
 
 def group(name: str, help_text: str, programs: dict[str, tuple[str, str]]) -> click.Group:
-    """`programs`: verb -> (`module:function`, one-line help)."""
+    """`programs`: verb -> (module and first words, one-line help)."""
     made = click.Group(name, help=help_text)
     for verb, (target, text) in programs.items():
         made.add_command(_program(verb, target, text))
@@ -21,7 +21,8 @@ def group(name: str, help_text: str, programs: dict[str, tuple[str, str]]) -> cl
 
 def _program(verb: str, target: str, text: str) -> click.Command:
     def run(words: tuple[str, ...]) -> None:
-        entry_point.call(target, words)
+        module, *first = target.split()
+        entry_point.run(module, [*first, *words])
 
     return click.Command(
         verb,

@@ -60,7 +60,7 @@ async def carry_out(hands: Hands, step: Step, tell: Callable[[str], None]) -> No
             except CloudUnsettled as error:
                 # the answer is lost, not the effect: ask what became of it, as after a restart
                 hands.log.debug(f"{step.id} ({step.title}): {describe(error)}; asking what became of it")
-                if await settle(hands, step, entry) == DONE:
+                if await settle(hands, step, entry, error) == DONE:
                     return
                 entry = None
                 if attempt == TRIES:
@@ -80,8 +80,9 @@ async def carry_out(hands: Hands, step: Step, tell: Callable[[str], None]) -> No
         raise
 
 
-async def settle(hands: Hands, step: Step, entry: JournalEntry) -> str:
-    """Close an open intent by what became of it; the state it then has: done, or repeated. Raises when nobody can tell."""
+async def settle(hands: Hands, step: Step, entry: JournalEntry, first: DirectorError | None = None) -> str:
+    """Close an open intent by what became of it; the state it then has: done, or repeated. Raises when nobody can tell;
+    the error then begins with the ``first`` one, by which the answer was lost."""
     recovery = await _ask(hands, step, entry)
     if isinstance(recovery, Adopt):
         await hands.journal.done(entry, recovery.outcome)
@@ -89,7 +90,7 @@ async def settle(hands: Hands, step: Step, entry: JournalEntry) -> str:
         await hands.journal.repeated(entry)
     else:
         unknown = DirectorError(
-            recovery.message,
+            f"{describe(first)}. {recovery.message}" if first is not None else recovery.message,
             remedy="Look for it in the cloud; it is listed with all that is known of it and is not made a second time silently.",
         )
         await hands.journal.failed(step, entry, unknown)

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 GROUP = "vcap"
 _GLANCE = 0.1
 _ORDER_TIMEOUT = 20.0
+_SETTLE_TIMEOUT = 300.0  # monit looks up from a service that does not come up only when its start has timed out
 _HTTP_PORT = re.compile(r"^set httpd port (\d+)", re.MULTILINE)
 
 
@@ -84,7 +85,11 @@ class Monit:
     def unmonitor(self) -> None:
         if self._ask_patiently():
             self._order("unmonitor")
-            self._until(lambda found: not any(service.monitored for service in found), "to leave the services alone")
+            self._until(
+                lambda found: not any(service.monitored for service in found),
+                "to leave the services alone",
+                _SETTLE_TIMEOUT,
+            )
 
     def services(self) -> list[Service]:
         return [service.as_service() for service in self._ask()]
@@ -110,8 +115,10 @@ class Monit:
     def _ask_patiently(self) -> list[MonitService]:
         return self._until(lambda _found: True, "to answer")
 
-    def _until(self, settled: Callable[[list[MonitService]], bool], what: str) -> list[MonitService]:
-        deadline = time.monotonic() + _ORDER_TIMEOUT
+    def _until(
+        self, settled: Callable[[list[MonitService]], bool], what: str, timeout: float = _ORDER_TIMEOUT
+    ) -> list[MonitService]:
+        deadline = time.monotonic() + timeout
         problem = ""
         while time.monotonic() < deadline:
             try:
@@ -122,7 +129,7 @@ class Monit:
             except Unreachable as error:
                 problem = str(error)
             time.sleep(_GLANCE)
-        raise AgentError(f"waited {_ORDER_TIMEOUT:.0f} s for monit {what}: {problem}")
+        raise AgentError(f"waited {timeout:.0f} s for monit {what}: {problem}")
 
     def _reload(self, expected: set[str]) -> None:
         tested = command(["monit", "-c", self._layout.monit_rc, "-t"], check=False)

@@ -41,7 +41,8 @@ class PackageSpec(Struct, frozen=True):
 
 class JobSpec(Struct, frozen=True):
     """A job by its release and fingerprint. ``properties`` are the visible ones, uninterpolated (for causes); ``inputs`` digests everything
-    that its templates can see (properties, variable ids, links, spec), so that an unchanged input never restarts a job."""
+    that its templates can see (properties, variable ids, links, spec), so that an unchanged input never restarts a job. ``scripts`` are the
+    names of its templates below bin/."""
 
     name: str
     release: str
@@ -50,6 +51,7 @@ class JobSpec(Struct, frozen=True):
     inputs: str
     properties: Document = field(default_factory=dict)
     links: Document = field(default_factory=dict)
+    scripts: tuple[str, ...] = ()
 
 
 class InstanceSpec(Struct, frozen=True):

@@ -138,8 +138,14 @@ def _job(bound: Bound, group: InstanceGroup, wanted: JobWanted, placed: Placed) 
         inputs=inputs,
         properties=properties,
         links=links,
+        scripts=_scripts(row),
     )
     return JobContext(row, spec, context)
+
+
+def _scripts(job: JobRow) -> tuple[str, ...]:
+    targets = [str(target) for target in (job.spec.get("templates") or {}).values()]
+    return tuple(sorted(target.removeprefix("bin/") for target in targets if target.startswith("bin/")))
 
 
 def spec_context(bound: Bound, group: InstanceGroup, placed: Placed, release: ReleaseRow, job: JobRow) -> Document:

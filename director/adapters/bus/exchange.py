@@ -74,8 +74,10 @@ class Exchange:
             "arguments": list(arguments),
             "reply_to": talk.reply_to,
         }
+        # 0 stands for no fence: an agent that has seen a higher one would refuse it
+        extension = {"fence": fence} if fence else {}
         if key or fence:
-            request["meristem"] = {"fence": fence, "key": key}
+            request["meristem"] = {**extension, "key": key}
         subject = f"agent.{talk.agent_id}"
         if talk.log is not None:
             talk.log(f"SENT: {subject} {_line(request)}")

@@ -100,6 +100,18 @@ async def test_pushed_result_needs_no_poll(agents: NatsAgents, speak) -> None:
     assert agent.requests[0]["meristem"] == {"fence": 7, "key": "k1"}
 
 
+async def test_a_call_without_a_fence_carries_none(agents: NatsAgents, speak) -> None:
+    """Our agent would refuse 0 as older than any that it has seen."""
+    agent = await speak("a1")
+
+    async def fetch_logs() -> dict[str, str]:
+        return {}
+
+    agent.actions["fetch_logs"] = fetch_logs
+    await agents.run("a1", "fetch_logs", key="k1")
+    assert agent.requests[0]["meristem"] == {"key": "k1"}
+
+
 async def test_stock_agent_is_polled(agents: NatsAgents, speak) -> None:
     agent = await speak("a1")
 

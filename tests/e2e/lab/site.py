@@ -28,7 +28,7 @@ from tests.e2e.loopback.api import Api
 RUNS = Path(os.environ.get("MERISTEM_RUN", "/var/lib/meristem"))
 MERISTEM = str(Path(sys.executable).with_name("meristem"))
 RECIPE = "debian-12"
-STEMCELL = "meristem-libvirt-lxc-debian-12"
+POST_DEPLOY = '#!/bin/bash\necho "$(date -u +%FT%T.%NZ) post-deploy" >> /var/vcap/sys/log/store/lifecycle.log\n'
 
 
 @dataclass
@@ -121,7 +121,8 @@ class Site:
         return out
 
     def build_release(self, version: str = "1", *, changed: bool = False) -> Path:
-        """The demo release, by our CLI, from a copy of its sources; ``changed``: with other packages, which must be compiled anew."""
+        """The demo release, by our CLI, from a copy of its sources; ``changed``: with other packages, which must be compiled anew,
+        and a post-deploy script for the store."""
         out = self.directory / f"demo-{version}.tgz"
         if not out.exists():
             sources = self.directory / f"release-{version}"
@@ -129,6 +130,12 @@ class Site:
             if changed:
                 with (sources / "src/runtime-lib/runtime_lib/__init__.py").open("a") as file:
                     file.write(f"# {version}\n")
+                job = sources / "jobs/store"
+                spec = (job / "spec").read_text()
+                (job / "spec").write_text(
+                    spec.replace("templates:\n", "templates:\n  post-deploy.erb: bin/post-deploy\n")
+                )
+                (job / "templates/post-deploy.erb").write_text(POST_DEPLOY)
             words = ["create-release", "--dir", str(sources), "--force", "--version", version, "--tarball", str(out)]
             self.cli(*words)
         return out

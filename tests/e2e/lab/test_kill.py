@@ -128,6 +128,15 @@ def test_nothing_is_there_twice_and_nothing_left(site: Site, killing: Killing) -
     assert used <= set(blobs(site))
 
 
+def test_post_deploy_ran_where_there_is_one(site: Site, killing: Killing) -> None:
+    called = {one["step_id"].split("/")[1] for one in killing.journal if one["step_id"].startswith("post-deploy/")}
+    stores = [row for row in site.api.instances(NAME) if row["job_name"] == "store"]
+    assert called == {row["id"] for row in stores}
+    for row in stores:
+        log = site.host.path(row["vm_cid"], "/var/vcap/sys/log/store/lifecycle.log").read_text().split()
+        assert log[1::2] == ["pre-start", "post-start", "post-deploy"]
+
+
 def test_the_events_tell_each_thing_once(killing: Killing) -> None:
     assert killing.finished is not None
     told = Counter(

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from director.api import catalogue, configs, deployments, instances, tasks, various
+from director.api import catalogue, configs, deployments, instances, problems, tasks, various
 from director.api.auth import Unauthorized
 from director.api.desk import Desk
 from director.api.replies import json
@@ -21,7 +21,7 @@ log = structlog.get_logger("api")
 def create_app(desk: Desk) -> FastAPI:
     """The director's API on a desk."""
     app = FastAPI(title="Meristem director", docs_url=None, redoc_url=None, openapi_url=None)
-    for room in (various, tasks, deployments, instances, catalogue, configs):
+    for room in (various, tasks, deployments, instances, problems, catalogue, configs):
         app.include_router(room.routes(desk))
     app.add_exception_handler(DirectorError, _director_error)
     app.add_exception_handler(Unauthorized, _unauthorized)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 from collections.abc import Sequence
 
@@ -11,11 +10,12 @@ from msgspec import Struct
 from starlette.requests import Request
 
 from director.api.desk import Desk, User
-from director.model.errors import Forbidden
+from director.model.errors import BadRequest, Forbidden
 
 ADMIN = ("bosh.admin",)
 READ = ("bosh.admin", "bosh.read")
 LIST = (*READ, "bosh.teams.")
+CONTEXT = 64
 
 
 class Caller(Struct, frozen=True):
@@ -38,7 +38,7 @@ def identify(request: Request, desk: Desk) -> Caller | None:
         return None
     try:
         name, separator, password = base64.b64decode(payload, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # not base64, not ASCII or not UTF-8
         return None
     if not separator or not name or not password:
         return None
@@ -60,8 +60,13 @@ def require(request: Request, desk: Desk, scopes: Sequence[str] = ADMIN) -> Call
 
 
 def context_of(request: Request) -> str:
-    """X-Bosh-Context-Id, at most 64 characters."""
-    return request.headers.get("x-bosh-context-id", "")
+    """X-Bosh-Context-Id; 70010 for more than 64 characters."""
+    text = request.headers.get("x-bosh-context-id", "")
+    if len(text) > CONTEXT:
+        raise BadRequest(
+            "X-Bosh-Context-Id cannot be more than 64 characters in length", code=70010, remedy="Shorten the header"
+        )
+    return text
 
 
 def _same(user: User, name: str, password: str) -> bool:

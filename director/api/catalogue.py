@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
 
 import msgspec
 from fastapi import APIRouter
@@ -12,7 +11,7 @@ from starlette.responses import Response
 
 from director.api.auth import ADMIN, READ, require
 from director.api.desk import Desk
-from director.api.replies import content_type, flag, json, json_body, text_body, to_task
+from director.api.replies import flag, hash_of, hashes, json, json_object, text_body, to_task
 from director.api.spool import take_upload
 from director.manifest.marks import read_yaml
 from director.model.deployment import Document
@@ -44,8 +43,10 @@ def routes(desk: Desk) -> APIRouter:
     @router.post("/releases")
     async def upload_release(request: Request) -> Response:
         caller = require(request, desk, (*ADMIN, "bosh.releases.upload"))
-        path, name, sha1 = await take_upload(request, desk.house)
-        wanted = ReleaseRequest(str(path), name, sha1, flag(request, "rebase"), flag(request, "fix"))
+        taken = await take_upload(request, desk.house)
+        wanted = ReleaseRequest(
+            taken.path, taken.name, taken.sha1, flag(request, "rebase"), flag(request, "fix"), taken.location
+        )
         task = await desk.task(
             "update_release",
             "create release",
@@ -85,21 +86,17 @@ def routes(desk: Desk) -> APIRouter:
         require(request, desk, RELEASES)
         manifest = await _release_manifest(request)
         held = {one.fingerprint for row in await store.find(ReleaseRow) for one in row.packages if one.blob_id}
-        return json([one["fingerprint"] for one in manifest.get("packages") or [] if one.get("fingerprint") in held])
+        asked = [str(one.get("fingerprint")) for one in hashes(manifest, "packages")]
+        return json([one for one in asked if one in held])
 
     @router.post("/packages/matches_compiled")
     async def matches_compiled(request: Request) -> Response:
         require(request, desk, RELEASES)
         manifest = await _release_manifest(request)
         held = {(row.name, row.fingerprint, row.stemcell) for row in await store.find(CompiledPackageRow)}
-        asked = manifest.get("compiled_packages") or []
-        return json(
-            [
-                one["fingerprint"]
-                for one in asked
-                if (one.get("name"), one.get("fingerprint"), one.get("stemcell")) in held
-            ]
-        )
+        asked = hashes(manifest, "compiled_packages")
+        keys = [tuple(str(one.get(key)) for key in ("name", "fingerprint", "stemcell")) for one in asked]
+        return json([key[1] for key in keys if key in held])
 
     @router.get("/stemcells")
     async def stemcells(request: Request) -> Response:
@@ -111,9 +108,8 @@ def routes(desk: Desk) -> APIRouter:
     @router.post("/stemcell_uploads")
     async def needed(request: Request) -> Response:
         require(request, desk, (*ADMIN, "bosh.stemcells.upload"))
-        body: Any = await json_body(request)
-        stemcell = body.get("stemcell") if isinstance(body, dict) else None
-        if not isinstance(stemcell, dict) or not stemcell.get("name") or not stemcell.get("version"):
+        stemcell = hash_of(await json_object(request, any_type=True), "stemcell")
+        if not stemcell.get("name") or not stemcell.get("version"):
             raise BadRequest("'stemcell' needs 'name' and 'version'", code=40001)
         have = {
             row.cpi
@@ -125,8 +121,8 @@ def routes(desk: Desk) -> APIRouter:
     @router.post("/stemcells")
     async def upload_stemcell(request: Request) -> Response:
         caller = require(request, desk, (*ADMIN, "bosh.stemcells.upload"))
-        path, name, sha1 = await take_upload(request, desk.house)
-        wanted = StemcellRequest(str(path), name, sha1, flag(request, "fix"))
+        taken = await take_upload(request, desk.house)
+        wanted = StemcellRequest(taken.path, taken.name, taken.sha1, flag(request, "fix"), taken.location)
         task = await desk.task(
             "update_stemcell",
             "create stemcell",
@@ -155,8 +151,6 @@ def routes(desk: Desk) -> APIRouter:
 
 
 async def _release_manifest(request: Request) -> Document:
-    if content_type(request) != "text/yaml":
-        raise NotFound(f"Endpoint '{request.url.path}' not found.", code=0)
     data, _ = read_yaml(await text_body(request), "release.MF")
     if not isinstance(data, dict):
         raise BadRequest("Manifest doesn't have a usable packages section", code=440001)

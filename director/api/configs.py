@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from director.api.auth import ADMIN, LIST, require
 from director.api.desk import Desk
-from director.api.replies import json, json_body, number, text_body
+from director.api.replies import json, json_object, number, row_key, text_body
 from director.model.deployment import Document
 from director.model.errors import BadRequest, DirectorError, NotFound
 from director.model.rows import ConfigRow
@@ -55,6 +55,11 @@ def routes(desk: Desk) -> APIRouter:
         chosen.sort(key=lambda row: (row.type, row.name != "default", row.name, -row.id))
         return [show(row, set(newest.values())) for row in chosen]
 
+    async def held(id: str) -> ConfigRow | None:
+        key = row_key(id)
+        row = await store.get(ConfigRow, key) if key else None
+        return None if row is None or row.deleted else row
+
     @router.get("/configs")
     async def configs(request: Request) -> Response:
         require(request, desk, LIST)
@@ -66,8 +71,8 @@ def routes(desk: Desk) -> APIRouter:
     @router.get("/configs/{id}")
     async def config(request: Request, id: str) -> Response:
         require(request, desk, LIST)
-        row = await store.get(ConfigRow, f"{int(id):012d}") if id.isdigit() else None
-        if row is None or row.deleted:
+        row = await held(id)
+        if row is None:
             raise NotFound(f"Config {id} not found", code=440012)
         newest = await store.find(ConfigRow, newest_first=True, limit=1, type=row.type, name=row.name, deleted=False)
         return json(show(row, {one.id for one in newest}))
@@ -75,7 +80,7 @@ def routes(desk: Desk) -> APIRouter:
     @router.post("/configs")
     async def save(request: Request) -> Response:
         require(request, desk, ADMIN)
-        body = await _object(request)
+        body = await json_object(request)
         expected = body.get("expected_latest_id")
         row = await save_config(house, _text(body, "type"), _text(body, "name"), _text(body, "content"), expected)
         if isinstance(row, str):
@@ -86,7 +91,7 @@ def routes(desk: Desk) -> APIRouter:
     @router.post("/configs/diff")
     async def diff(request: Request) -> Response:
         require(request, desk, ADMIN)
-        body = await _object(request)
+        body = await json_object(request)
         try:
             lines, latest = await config_diff(house, body)
         except NotFound:
@@ -107,8 +112,8 @@ def routes(desk: Desk) -> APIRouter:
     @router.delete("/configs/{id}")
     async def delete_one(request: Request, id: str) -> Response:
         require(request, desk, ADMIN)
-        row = await store.get(ConfigRow, f"{int(id):012d}") if id.isdigit() else None
-        if row is None or row.deleted:
+        row = await held(id)
+        if row is None:
             return Response(status_code=404)
         await delete_configs(house, row.type, row.name, only=row.id)
         return Response(status_code=204)
@@ -147,13 +152,6 @@ def _old_routes(router: APIRouter, desk: Desk, path: str, type: str) -> None:
     router.add_api_route(f"/{path}", get, methods=["GET"])
     router.add_api_route(f"/{path}", post, methods=["POST"])
     router.add_api_route(f"/{path}/diff", diff, methods=["POST"])
-
-
-async def _object(request: Request) -> Document:
-    body: Any = await json_body(request)
-    if not isinstance(body, dict):
-        raise BadRequest("The body is not a JSON object", code=710001)
-    return body
 
 
 def _text(body: Document, key: str) -> str:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
-
 import msgspec
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from director.api.auth import ADMIN, LIST, READ, require
+from director.api.deploy_query import deploy_request
 from director.api.desk import Desk
-from director.api.replies import flag, json, text_body, to_task, words
+from director.api.replies import flag, json, text_body, to_task
 from director.engine.locks import locks
 from director.model.deployment import Document
 from director.model.errors import BadRequest, DirectorError
@@ -22,41 +20,6 @@ from director.service.delete_deployment import DeleteRequest
 from director.service.instances import require_deployment
 from director.service.manifests import manifest_diff, manifest_name
 from director.service.preview import preview
-from director.service.request import DeployRequest
-
-
-def count(text: str | None) -> int | str | None:
-    """canaries and max_in_flight: a number or a percentage."""
-    if text is None or text == "":
-        return None
-    return int(text) if text.isdigit() else text
-
-
-def deploy_request(request: Request, name: str, manifest: str, user: str) -> DeployRequest:
-    """The query parameters of POST /deployments."""
-    before = request.query_params.get("recreate_vms_created_before")
-    context: Any = msgspec.json.decode(request.query_params.get("context") or "{}")
-    ids = context if isinstance(context, dict) else {}
-    return DeployRequest(
-        deployment=name,
-        manifest=manifest,
-        cloud_config_ids=_ids(ids.get("cloud_config_ids")),
-        runtime_config_ids=_ids(ids.get("runtime_config_ids")),
-        recreate=flag(request, "recreate"),
-        recreate_persistent_disks=flag(request, "recreate_persistent_disks"),
-        recreate_vms_created_before=datetime.fromisoformat(before).timestamp() if before else None,
-        fix=flag(request, "fix"),
-        dry_run=flag(request, "dry_run"),
-        skip_drain=words(request, "skip_drain"),
-        canaries=count(request.query_params.get("canaries")),
-        max_in_flight=count(request.query_params.get("max_in_flight")),
-        user=user,
-    )
-
-
-def _ids(value: Any) -> tuple[int, ...] | None:
-    # an empty list is how the CLI says that it saw none
-    return tuple(int(one) for one in value) if value else None
 
 
 def routes(desk: Desk) -> APIRouter:
@@ -79,6 +42,7 @@ def routes(desk: Desk) -> APIRouter:
         text = await text_body(request)
         wanted = deploy_request(request, manifest_name(text), text, caller.name)
         await configs.pinned(store, "cloud", wanted.cloud_config_ids)
+        await configs.pinned(store, "runtime", wanted.runtime_config_ids)
         task = await desk.task(
             "update_deployment",
             "create deployment",

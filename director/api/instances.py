@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from director.api.auth import ADMIN, READ, require
-from director.api.deployments import deploy_request
+from director.api.deploy_query import deploy_request
 from director.api.desk import Desk
-from director.api.replies import json, json_body, text_body, to_task, words
+from director.api.replies import hash_of, hashes, json, json_object, text_body, to_task, words
 from director.model.errors import BadRequest, NotFound
-from director.model.rows import DiskRow
+from director.model.rows import DiskRow, InstanceRow
 from director.ports.store import Changes
 from director.service.errands import ErrandRequest, ErrandTarget, errand_names
 from director.service.instances import VmStateRequest, require_deployment, short_rows
@@ -64,13 +62,13 @@ def routes(desk: Desk) -> APIRouter:
         return await listing(request, name, instances=True)
 
     async def change(
-        request: Request, name: str, group: str, instance: str, state: str, hard: bool = False
+        request: Request, name: str, group: str, instance: str, state: str, *, hard: bool = False, action: bool = False
     ) -> Response:
         caller = require(request, desk, ADMIN)
         row = await require_deployment(store, name)
         if state not in STATES:
             raise BadRequest(f"State '{state}' is not known", code=40005, remedy=f"Use one of {', '.join(STATES)}")
-        text = await text_body(request)
+        text = "" if action else await text_body(request)
         manifest = text if text.strip() else row.manifest
         if not manifest:
             raise BadRequest(f"Deployment '{name}' was never deployed", code=40001, remedy="Send its manifest along")
@@ -111,19 +109,24 @@ def routes(desk: Desk) -> APIRouter:
         if action not in states:
             raise NotFound(f"Action '{action}' doesn't exist", code=70009, remedy=f"Use one of {', '.join(states)}")
         hard = action == "stop" and request.query_params.get("hard") == "true"
-        return await change(request, name, group, instance, states[action], hard)
+        return await change(request, name, group, instance, states[action], hard=hard, action=True)
 
     @router.put("/instance_groups/{group}/{instance}/ignore")
     async def ignore(request: Request, name: str, group: str, instance: str) -> Response:
         require(request, desk, ADMIN)
-        body: Any = await json_body(request)
+        body = await json_object(request)
+        if not isinstance(body.get("ignore"), bool):
+            raise BadRequest("'ignore' is not true or false", code=40000, remedy='Send {"ignore": true}')
+        await require_deployment(store, name)
         (row, *_) = await find_targets(store, name, group, (instance,), with_vm=False)
-        await store.commit(Changes(put=(msgspec.structs.replace(row, ignore=bool(body.get("ignore"))),)))
+        changed = msgspec.structs.replace(row, ignore=body["ignore"])
+        await store.commit(Changes(put=(changed,), expect=((InstanceRow, row.key, row),)))
         return Response(status_code=200)
 
     @router.get("/jobs/{group}/{instance}/logs")
     async def logs(request: Request, name: str, group: str, instance: str) -> Response:
         caller = require(request, desk, READ)
+        await require_deployment(store, name)
         await find_targets(store, name, group, (instance,))
         wanted = LogsRequest(name, group, instance, words(request, "type") or ("job",), words(request, "filters"))
         task = await desk.task(
@@ -139,6 +142,7 @@ def routes(desk: Desk) -> APIRouter:
     @router.get("/jobs/{group}/{instance}")
     async def one(request: Request, name: str, group: str, instance: str) -> Response:
         require(request, desk, READ)
+        await require_deployment(store, name)
         (row, *_) = await find_targets(store, name, group, (instance,), with_vm=False)
         disks = [disk.cid for disk in await store.find(DiskRow, instance_id=row.id) if disk.cid]
         return json(
@@ -148,16 +152,24 @@ def routes(desk: Desk) -> APIRouter:
     @router.post("/ssh")
     async def ssh(request: Request, name: str) -> Response:
         caller = require(request, desk, ADMIN)
-        body: Any = await json_body(request)
-        target: Any = body.get("target") or {}
+        await require_deployment(store, name)
+        body = await json_object(request)
+        target = hash_of(body, "target")
         command = str(body.get("command") or "")
         if command not in ("setup", "cleanup"):
             raise BadRequest(f"ssh command '{command}' is not known", code=40005, remedy="Use setup or cleanup")
-        ids = [str(one) for one in (target.get("ids") or target.get("indexes") or [])]
+        ids = target.get("ids") or target.get("indexes") or []
+        if not isinstance(ids, list):
+            raise BadRequest("'ids' is not a list", code=40000, remedy='Send "ids": ["..."]')
         wanted = SshRequest(
-            name, command, str(target.get("job") or ""), tuple(ids), body.get("params") or {}, desk.gateway
+            name,
+            command,
+            str(target.get("job") or ""),
+            tuple(str(one) for one in ids),
+            hash_of(body, "params"),
+            desk.gateway,
         )
-        label = f"ssh: {command}:{target}"
+        label = f"ssh: {command}:{msgspec.json.encode(target).decode()}"
         task = await desk.task(
             "ssh", label, msgspec.to_builtins(wanted), deployment=name, user=caller.name, context_id=caller.context_id
         )
@@ -172,9 +184,9 @@ def routes(desk: Desk) -> APIRouter:
     async def run(request: Request, name: str, errand: str) -> Response:
         caller = require(request, desk, ADMIN)
         await require_deployment(store, name)
-        body: Any = await json_body(request)
+        body = await json_object(request, any_type=True)
         targets = [
-            ErrandTarget(str(one.get("group") or ""), str(one.get("id") or "")) for one in body.get("instances") or []
+            ErrandTarget(str(one.get("group") or ""), str(one.get("id") or "")) for one in hashes(body, "instances")
         ]
         wanted = ErrandRequest(
             name, errand, bool(body.get("keep-alive")), bool(body.get("when-changed")), tuple(targets), caller.name

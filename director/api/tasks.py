@@ -12,10 +12,10 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from director.api.auth import ADMIN, LIST, READ, require
 from director.api.desk import Desk
-from director.api.replies import json, json_body, number, words
+from director.api.replies import digits, json, json_object, number, texts, words
 from director.engine.tasks import OPEN
 from director.model.deployment import Document
-from director.model.errors import BadRequest, DirectorError, Forbidden
+from director.model.errors import BadRequest, DirectorError, Forbidden, NotFound
 from director.model.rows import Task
 
 SHOWN = (
@@ -58,6 +58,12 @@ def routes(desk: Desk) -> APIRouter:
     router = APIRouter()
     store = desk.house.store
 
+    async def task_of(text: str) -> Task:
+        number = digits(text)
+        if number is None:
+            raise NotFound(f"Task {text} not found", code=10000)
+        return await desk.runner.get(number)
+
     @router.get("/tasks")
     async def list_tasks(request: Request) -> Response:
         require(request, desk, LIST)
@@ -75,31 +81,30 @@ def routes(desk: Desk) -> APIRouter:
         return json([show(row) for row in rows])
 
     @router.get("/tasks/{id}")
-    async def one_task(request: Request, id: int) -> Response:
+    async def one_task(request: Request, id: str) -> Response:
         require(request, desk, READ)
-        return json(show(await desk.runner.get(id)))
+        return json(show(await task_of(id)))
 
     @router.get("/tasks/{id}/output")
-    async def output(request: Request, id: int) -> Response:
+    async def output(request: Request, id: str) -> Response:
         kind = request.query_params.get("type", "debug")
         require(request, desk, READ if kind in ("event", "result", "none") else ADMIN)
         if kind not in TYPES:
             raise Forbidden(f"Unknown type {kind}: use one of {', '.join(TYPES)}")
-        await desk.runner.get(id)
+        task = await task_of(id)
         if kind == "none":
             return Response(status_code=204)
         if request.query_params.get("follow") == "true":
             return StreamingResponse(
-                _follow(desk, id, kind), media_type="text/plain", headers={"X-Meristem-Follow": "1"}
+                _follow(desk, task.id, kind), media_type="text/plain", headers={"X-Meristem-Follow": "1"}
             )
-        return await _output(desk, request, id, kind)
+        return await _output(desk, request, task.id, kind)
 
     @router.delete("/task/{id}")
-    async def cancel(request: Request, id: int) -> Response:
+    async def cancel(request: Request, id: str) -> Response:
         require(request, desk, ADMIN)
-        await desk.runner.get(id)
         try:
-            await desk.runner.cancel(id)
+            await desk.runner.cancel((await task_of(id)).id)
         except BadRequest as error:
             return PlainTextResponse(error.message, status_code=400)
         return Response(status_code=204)
@@ -107,10 +112,8 @@ def routes(desk: Desk) -> APIRouter:
     @router.post("/tasks/cancel")
     async def cancel_many(request: Request) -> Response:
         require(request, desk, ADMIN)
-        body: Any = await json_body(request)
-        if not isinstance(body, dict):
-            raise BadRequest("The body is not a JSON object", code=710001)
-        states: list[str] = body.get("states") or ["queued"]
+        body = await json_object(request)
+        states = texts(body, "states") or ("queued",)
         wrong = [one for one in states if one not in ("queued", "processing")]
         if wrong:
             raise BadRequest(
@@ -118,9 +121,10 @@ def routes(desk: Desk) -> APIRouter:
             )
         where: dict[str, Any] = {"state": states}
         if body.get("deployment"):
-            where["deployment"] = body["deployment"]
-        if body.get("types"):
-            where["type"] = list(body["types"])
+            where["deployment"] = str(body["deployment"])
+        types = texts(body, "types")
+        if types:
+            where["type"] = types
         for row in await store.find(Task, **where):
             try:
                 await desk.runner.cancel(row.id)
@@ -132,27 +136,34 @@ def routes(desk: Desk) -> APIRouter:
 
 
 async def _output(desk: Desk, request: Request, id: int, kind: str) -> Response:
-    header = request.headers.get("range", "")
-    if not header:
-        data, total = await desk.house.store.read_output(id, kind)
+    store = desk.house.store
+    span = _range(request.headers.get("range", ""))
+    if span is None:
+        data, total = await store.read_output(id, kind)
         return PlainTextResponse(data) if total else Response(status_code=204)
-    start, limit = _range(header)
-    data, total = await desk.house.store.read_output(id, kind, start, limit)
+    start, limit = span
+    if start < 0:
+        _, total = await store.read_output(id, kind, 0, 1)
+        start = max(total + start, 0)
+    data, total = await store.read_output(id, kind, start, limit)
     if start >= total:
         return Response(status_code=416, headers={"Content-Range": f"bytes */{total}"})
     end = start + len(data) - 1
     return PlainTextResponse(data, status_code=206, headers={"Content-Range": f"bytes {start}-{end}/{total}"})
 
 
-def _range(header: str) -> tuple[int, int | None]:
+def _range(header: str) -> tuple[int, int | None] | None:
+    """First byte (negative: counted from the end) and length; None for no range, or one that is to be ignored (RFC 9110 §14.2)."""
     unit, _, span = header.partition("=")
-    first, _, last = span.partition("-")
-    if unit.strip() != "bytes" or not first.strip().isdigit():
-        raise BadRequest(
-            f"Range '{header}' is not understood", code=40005, remedy="Ask for bytes=<first>- or bytes=<first>-<last>"
-        )
-    start = int(first)
-    return start, int(last) - start + 1 if last.strip().isdigit() else None
+    first, dash, last = (one.strip() for one in span.partition("-"))
+    if unit.strip().lower() != "bytes" or not dash:
+        return None
+    start, end = digits(first), digits(last)
+    if not first and end:
+        return -end, None
+    if start is None or (last and end is None) or (end is not None and end < start):
+        return None
+    return start, None if end is None else end - start + 1
 
 
 async def _follow(desk: Desk, id: int, kind: str) -> AsyncGenerator[bytes]:

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from msgspec.structs import replace
+
+from director.engine.cancel import Interrupted
 from director.engine.journal import describe
 from director.model.deployment import Document
+from director.model.errors import LeaseLost
 from director.model.rows import EventRow, Task
 from director.ports.store import Changes
+from director.service.deeds import deeds
 from director.service.house import House
 
 
@@ -37,3 +46,37 @@ async def audit(
     )
     await house.store.commit(Changes(put=(event,)))
     return number
+
+
+@asynccontextmanager
+async def audited(house: House, task: Task, action: str, object_type: str, object_name: str) -> AsyncGenerator[None]:
+    """The two events around a long action, and before the second what the task's plan did to VMs, disks and instances.
+
+    A task that goes on after a restart finds its first event and writes none anew; what pauses a task, or takes it away from this
+    director, is no end of it.
+    """
+    told = await house.store.find(EventRow, task=str(task.id), object_type=object_type, object_name=object_name)
+    first = next((one for one in told if one.parent_id is None), None)
+    parent = first.id if first else await audit(house, task, action, object_type, object_name)
+    action = first.action if first else action
+    try:
+        yield
+    except (LeaseLost, Interrupted):
+        raise
+    except Exception as error:
+        await _tell_deeds(house, task, parent)
+        await audit(house, task, action, object_type, object_name, parent=parent, error=error)
+        raise
+    await _tell_deeds(house, task, parent)
+    await audit(house, task, action, object_type, object_name, parent=parent)
+
+
+async def _tell_deeds(house: House, task: Task, parent: int) -> None:
+    """All in one commit, so that a crash leaves none or all."""
+    if any(one.parent_id == parent for one in await house.store.find(EventRow, task=str(task.id))):
+        return
+    found = await deeds(house.store, task, parent)
+    numbers = await asyncio.gather(*(house.store.next_id("events") for _ in found))
+    rows = [replace(one, id=number) for one, number in zip(found, sorted(numbers), strict=True)]
+    if rows:
+        await house.store.commit(Changes(put=rows))

@@ -8,13 +8,15 @@ from director.engine.context import TaskContext
 from director.model.actions import DeleteDeployment
 from director.model.errors import NotFound
 from director.model.plan import Plan, Stage, Unit
-from director.model.rows import DeploymentRow, DiskRow, InstanceRow, VmRow
+from director.model.rows import DeploymentRow, DiskRow, InstanceRow, SettingRow, VmRow
 from director.plan import stages
 from director.plan.changes import Options
 from director.plan.sequences import Steps
 from director.plan.world import World
-from director.service.audit import audit
+from director.ports.store import Changes
+from director.service.audit import audited
 from director.service.house import House
+from director.service.problems import key_of
 
 
 class DeleteRequest(Struct, frozen=True):
@@ -29,9 +31,9 @@ async def run_delete_deployment(house: House, context: TaskContext) -> str | Non
     request = convert(context.task.request, DeleteRequest)
     name = request.deployment
     await context.lock(f"deployment/{name}")
-    event = await audit(house, context.task, "delete", "deployment", name)
-    await context.carry_out(lambda: plan_delete(house, name, force=request.force))
-    await audit(house, context.task, "delete", "deployment", name, parent=event)
+    async with audited(house, context.task, "delete", "deployment", name):
+        await context.carry_out(lambda: plan_delete(house, name, force=request.force))
+    await context.commit(Changes(delete=((SettingRow, key_of(name)),)))
     return f"/deployments/{name}"
 
 

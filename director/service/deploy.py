@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import msgspec
 
 from director.engine.context import TaskContext
-from director.model.errors import DirectorError
 from director.model.plan import Plan
-from director.model.rows import Task
-from director.service.audit import audit
+from director.model.rows import DeploymentRow, Task
+from director.service.audit import audited
 from director.service.house import House
 from director.service.planning import Prepared, prepare
 from director.service.request import DeployRequest
@@ -24,16 +25,14 @@ async def run_deploy(house: House, context: TaskContext) -> str | None:
     request = msgspec.convert(context.task.request, DeployRequest)
     name = request.deployment
     await context.lock(f"deployment/{name}")
-    event = None if request.dry_run else await audit(house, context.task, "update", "deployment", name)
-    try:
-        await context.carry_out(lambda: _plan(house, context, request))
-    except DryRun:
+    if request.dry_run:
+        with suppress(DryRun):
+            await context.carry_out(lambda: _plan(house, context, request))
         return f"/deployments/{name}"
-    except DirectorError as error:
-        if event is not None:
-            await audit(house, context.task, "update", "deployment", name, parent=event, error=error)
-        raise
-    await audit(house, context.task, "update", "deployment", name, parent=event)
+    row = await house.store.get(DeploymentRow, name)
+    action = "create" if row is None or row.manifest is None else "update"
+    async with audited(house, context.task, action, "deployment", name):
+        await context.carry_out(lambda: _plan(house, context, request))
     return f"/deployments/{name}"
 
 

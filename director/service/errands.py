@@ -13,7 +13,7 @@ from director.model.plan import Plan, Stage, Unit
 from director.model.rows import DeploymentRow, InstanceRow, JournalEntry, ReleaseRow
 from director.plan.sequences import Steps
 from director.ports.store import Store
-from director.service.audit import audit
+from director.service.audit import audited
 from director.service.deploy import seed_of, store_blobs
 from director.service.digest import digest
 from director.service.house import House
@@ -60,8 +60,8 @@ async def run_errand(house: House, context: TaskContext) -> str | None:
     state = await _state(house.store, request)
     if request.when_changed and not context.resuming and await house.setting(mark, "") == state:
         return "skipped - no changes detected"
-    event = await audit(house, context.task, "run", "errand", request.errand)
-    await context.carry_out(lambda: _plan(house, context, request))
+    async with audited(house, context.task, "run", "errand", request.errand):
+        await context.carry_out(lambda: _plan(house, context, request))
     codes = [
         int(entry.result["exit_code"])
         for entry in await house.store.find(JournalEntry, task_id=context.task.id, state="done")
@@ -71,7 +71,6 @@ async def run_errand(house: House, context: TaskContext) -> str | None:
     cancelled = sum(1 for code in codes if code > CANCELLED)
     if codes and not errored and not cancelled:
         await house.keep(mark, await _state(house.store, request))
-    await audit(house, context.task, "run", "errand", request.errand, parent=event)
     return f"{len(codes) - errored - cancelled} succeeded, {errored} errored, {cancelled} canceled"
 
 

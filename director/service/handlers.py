@@ -14,6 +14,8 @@ from director.service.errands import run_errand
 from director.service.house import House
 from director.service.instances import run_vm_state
 from director.service.logs import run_fetch_logs
+from director.service.resolve import run_resolve, run_scan_and_fix
+from director.service.scan import run_scan
 from director.service.ssh import run_ssh
 from director.service.upload_release import run_upload_release
 from director.service.upload_stemcell import run_upload_stemcell
@@ -33,6 +35,9 @@ _BY_TYPE: dict[str, Callable[[House, TaskContext], Awaitable[str | None]]] = {
     "fetch_logs": run_fetch_logs,
     "ssh": run_ssh,
     "run_errand": run_errand,
+    "cck_scan": run_scan,
+    "cck_apply": run_resolve,
+    "cck_scan_and_fix": run_scan_and_fix,
 }
 
 

@@ -15,20 +15,24 @@ from director.model.plan import Plan, Stage, Unit
 from director.model.rows import StemcellRow
 from director.plan.sequences import Steps
 from director.service.audit import audit
+from director.service.download import download
 from director.service.formats import read_in_thread
 from director.service.house import House
 from director.service.stage import StageLog
+from director.service.upload_release import spooled
 from meristem.formats import digests
 from meristem.formats.stemcell_archive import StemcellManifest, open_stemcell
 
 
 class StemcellRequest(Struct, frozen=True):
-    """``path`` is the uploaded file, removed when the task ends; ``name`` what messages call it."""
+    """``path`` is the uploaded file, or where ``location`` (a URL) is fetched to; removed when the task ends. ``name`` is what messages
+    call it."""
 
     path: str
     name: str = "stemcell"
     sha1: str = ""
     fix: bool = False
+    location: str = ""
 
 
 async def run_upload_stemcell(house: House, context: TaskContext) -> str | None:
@@ -36,24 +40,28 @@ async def run_upload_stemcell(house: House, context: TaskContext) -> str | None:
     request = msgspec.convert(context.task.request, StemcellRequest)
     path = Path(request.path)
     kept = house.spool / f"stemcell-{context.task.id}"
-    plan = await context.carry_out(lambda: _plan(house, context, request, path, kept))
-    shutil.rmtree(kept, ignore_errors=True)
-    path.unlink(missing_ok=True)
+    async with spooled(path, kept):
+        plan = await context.carry_out(lambda: _plan(house, context, request, path, kept))
     await audit(house, context.task, "create", "stemcell", plan.deployment)
     return f"/stemcells/{plan.deployment}"
 
 
 async def _plan(house: House, context: TaskContext, request: StemcellRequest, path: Path, kept: Path) -> Plan:
+    stage = StageLog(context.log, "Update stemcell", 2 + bool(request.location) + bool(request.sha1))
+    if request.location:
+        async with stage.task("Downloading remote stemcell"):
+            await download(request.location, path)
     if request.sha1:
-        async with StageLog(context.log, "Verifying remote stemcell").task("Verifying remote stemcell"):
+        async with stage.task("Verifying remote stemcell"):
             await read_in_thread(lambda: digests.verify_file(path, request.sha1, place=request.name, code=50007))
     kept.mkdir(parents=True, exist_ok=True)
     image = kept / "image"
-    async with StageLog(context.log, "Update stemcell").task("Extracting stemcell archive"):
+    async with stage.task("Extracting stemcell archive"):
         manifest = await read_in_thread(lambda: _take_image(path, house.spool, request.name, image))
+    async with stage.task("Verifying stemcell manifest"):
+        takers = await takers_of(house, manifest)
     name = f"{manifest.name}/{manifest.version}"
     units: list[Unit] = []
-    takers = await takers_of(house, manifest)
     for cpi in takers:
         row = StemcellRow(
             id=await house.store.next_id("stemcells"),

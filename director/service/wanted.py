@@ -9,10 +9,10 @@ from typing import Any
 from msgspec import Struct
 
 from director.manifest.properties import visible_properties
-from director.manifest.variables import used_variables
 from director.model.cloud_config import Az, CloudConfig
 from director.model.deployment import Deployment, Document, InstanceGroup, JobWanted
 from director.model.instance import DiskSpec, InstanceSpec, JobSpec, PackageSpec, VmSpec
+from director.model.placeholders import absolute_name, used_variables
 from director.model.rows import JobRow, ReleaseRow, StemcellRow
 from director.plan.packages import package_of, package_spec
 from director.plan.place import Placed, Placement
@@ -21,7 +21,7 @@ from director.service.digest import digest
 
 
 class Bound(Struct, frozen=True):
-    """A manifest with everything that its names mean. ``links``: (group, job) → link name → content."""
+    """A manifest with everything that its names mean. ``links``: (group, job) → link name → content; ``pins``: by absolute name."""
 
     deployment: Deployment
     cloud: CloudConfig
@@ -31,6 +31,7 @@ class Bound(Struct, frozen=True):
     pins: dict[str, str]
     calculated: dict[str, Document]
     dns_domain: str = "bosh"
+    director: str = ""
 
 
 class JobContext(Struct, frozen=True):
@@ -41,29 +42,77 @@ class JobContext(Struct, frozen=True):
     context: Document
 
 
+class JobBinding(Struct, frozen=True):
+    """What is the same for a job on all instances of its group. ``seen`` digests it: a link may tell of a thousand instances."""
+
+    wanted: JobWanted
+    release: ReleaseRow
+    row: JobRow
+    properties: Document
+    links: Document
+    told: Document
+    seen: str
+
+
 def instance_specs(bound: Bound, placement: Placement) -> list[tuple[InstanceSpec, list[JobContext]]]:
     """All instances in manifest order, before rendering."""
-    return [
-        _instance(bound, group, placed)
-        for group in bound.deployment.instance_groups
-        for placed in placement.of(group.name)
-    ]
+    specs: list[tuple[InstanceSpec, list[JobContext]]] = []
+    for group in bound.deployment.instance_groups:
+        jobs = [_binding(bound, group, job) for job in group.jobs]
+        packages = _packages(jobs)
+        azs: dict[str, tuple[Az, StemcellRow, Document]] = {}
+        for placed in placement.of(group.name):
+            if placed.az not in azs:
+                az = bound.cloud.azs.get(placed.az, Az(placed.az))
+                stemcell = stemcell_for(bound.stemcells[group.stemcell], az.cpi, group.stemcell)
+                azs[placed.az] = az, stemcell, cloud_properties(bound, group, az)
+            specs.append(_instance(bound, group, placed, jobs, packages, *azs[placed.az]))
+    return specs
 
 
-def _instance(bound: Bound, group: InstanceGroup, placed: Placed) -> tuple[InstanceSpec, list[JobContext]]:
-    az = bound.cloud.azs.get(placed.az, Az(placed.az))
-    stemcell = stemcell_for(bound.stemcells[group.stemcell], az.cpi, group.stemcell)
+def _binding(bound: Bound, group: InstanceGroup, wanted: JobWanted) -> JobBinding:
+    release = bound.releases[wanted.release]
+    row = job_of(release, wanted.name, group.name)
+    properties = visible_properties(row, wanted, group.name)
+    links: Document = dict(bound.links.get((group.name, wanted.name), {}))
+    names = {absolute_name(one, bound.director, bound.deployment.name) for one in used_variables([properties, links])}
+    seen = digest(row.fingerprint, properties, links, [(name, bound.pins.get(name)) for name in sorted(names)])
+    told = {name: _told(content) for name, content in links.items()}
+    return JobBinding(wanted, release, row, properties, links, told, seen)
+
+
+def _told(content: Document) -> Document:
+    """What causes tell of a link; its content may be long, and every instance's row keeps this."""
+    addresses = [str(one.get("address")) for one in content.get("instances") or ()]
+    return {
+        "instances": len(addresses),
+        "addresses": ", ".join(addresses[:8]) + (" …" if len(addresses) > 8 else ""),
+        "properties": content.get("properties") or {},
+        "digest": digest(content)[:16],
+    }
+
+
+def _instance(
+    bound: Bound,
+    group: InstanceGroup,
+    placed: Placed,
+    bindings: Sequence[JobBinding],
+    packages: tuple[PackageSpec, ...],
+    az: Az,
+    stemcell: StemcellRow,
+    properties: Document,
+) -> tuple[InstanceSpec, list[JobContext]]:
     vm = VmSpec(
         cpi=az.cpi,
         stemcell_name=stemcell.name,
         stemcell_version=stemcell.version,
         stemcell_os=stemcell.operating_system,
-        cloud_properties=cloud_properties(bound, group, az),
+        cloud_properties=properties,
         env=group.env,
         networks=placed.networks,
         vm_type=group.vm_type or "",
     )
-    jobs = [_job(bound, group, job, placed) for job in group.jobs]
+    jobs = [_job(bound, group, one, placed) for one in bindings]
     spec = InstanceSpec(
         deployment=bound.deployment.name,
         group=group.name,
@@ -73,7 +122,7 @@ def _instance(bound: Bound, group: InstanceGroup, placed: Placed) -> tuple[Insta
         bootstrap=placed.bootstrap,
         vm=vm,
         jobs=tuple(one.spec for one in jobs),
-        packages=_packages(bound, group, jobs),
+        packages=packages,
         disk=DiskSpec(group.disk.size, group.disk.name, group.disk.cloud_properties) if group.disk else None,
         lifecycle=group.lifecycle,
         state=_state(group, placed),
@@ -109,43 +158,25 @@ def _state(group: InstanceGroup, placed: Placed) -> str:
     return group.state if group.state in ("started", "stopped", "detached") else "started"
 
 
-def _packages(bound: Bound, group: InstanceGroup, jobs: Sequence[JobContext]) -> tuple[PackageSpec, ...]:
-    found: dict[str, PackageSpec] = {}
-    for job, wanted in zip(jobs, group.jobs, strict=True):
-        release = bound.releases[wanted.release]
-        for name in job.row.packages:
-            found[name] = package_spec(release, package_of(release, name))
+def _packages(jobs: Sequence[JobBinding]) -> tuple[PackageSpec, ...]:
+    found = {
+        name: package_spec(job.release, package_of(job.release, name)) for job in jobs for name in job.row.packages
+    }
     return tuple(found[name] for name in sorted(found))
 
 
-def _job(bound: Bound, group: InstanceGroup, wanted: JobWanted, placed: Placed) -> JobContext:
-    release = bound.releases[wanted.release]
-    row = job_of(release, wanted.name, group.name)
-    properties = visible_properties(row, wanted, group.name)
-    links: Document = dict(bound.links.get((group.name, wanted.name), {}))
-    context: Document = {
-        "spec": spec_context(bound, group, placed, release, row),
-        "properties": properties,
-        "links": links,
-    }
-    used = sorted(used_variables([properties, links]))
-    inputs = digest(row.fingerprint, context, [(name, bound.pins.get(name)) for name in used])
+def _job(bound: Bound, group: InstanceGroup, job: JobBinding, placed: Placed) -> JobContext:
+    own = spec_context(bound, group, placed, job.release, job.row)
     spec = JobSpec(
-        name=wanted.name,
-        release=release.name,
-        release_version=release.version,
-        fingerprint=row.fingerprint,
-        inputs=inputs,
-        properties=properties,
-        links=links,
-        scripts=_scripts(row),
+        name=job.wanted.name,
+        release=job.release.name,
+        release_version=job.release.version,
+        fingerprint=job.row.fingerprint,
+        inputs=digest(job.seen, own),
+        properties=job.properties,
+        links=job.told,
     )
-    return JobContext(row, spec, context)
-
-
-def _scripts(job: JobRow) -> tuple[str, ...]:
-    targets = [str(target) for target in (job.spec.get("templates") or {}).values()]
-    return tuple(sorted(target.removeprefix("bin/") for target in targets if target.startswith("bin/")))
+    return JobContext(job.row, spec, {"spec": own, "properties": job.properties, "links": job.links})
 
 
 def spec_context(bound: Bound, group: InstanceGroup, placed: Placed, release: ReleaseRow, job: JobRow) -> Document:

@@ -93,13 +93,11 @@ def test_tasks(bosh: PublicCli, witness_world: World) -> None:
     assert bosh("locks").rows == []
 
 
-@pytest.mark.xfail(reason="a VM's creation and the first deploy are not recorded as events yet")
 def test_events(bosh: PublicCli) -> None:
     actions = {(row["action"], row["object_type"]) for row in bosh("-d", "shop", "events").rows}
     assert {("create", "deployment"), ("create", "vm")} <= actions
 
 
-@pytest.mark.xfail(reason="the stages of an upload are not told apart yet")
 def test_stages_of_an_upload(bosh: PublicCli, witness_world: World) -> None:
     third = bosh("upload-release", str(build_shop(witness_world.directory / "shop-3.tgz", "0.9")))
     assert "Processing 2 existing packages" in third.text
@@ -132,7 +130,6 @@ def test_logs(bosh: PublicCli, witness_world: World, tmp_path: Path) -> None:
     assert sorted(Path(name).name.split(".")[0] for name in inner) == ["front", "front"]
 
 
-@pytest.mark.xfail(reason="the director runs no errands yet")
 def test_run_errand(bosh: PublicCli, witness_world: World) -> None:
     assert [row["name"] for row in bosh("-d", "shop", "errands").rows] == ["checks", "smoke"]
     (row,) = bosh("-d", "shop", "run-errand", "smoke").rows
@@ -163,7 +160,6 @@ def test_delete_deployment(bosh: PublicCli, witness_world: World) -> None:
     assert witness_world.cloud.rows("stemcells") == []
 
 
-@pytest.mark.xfail(reason="there is no cloud check yet")
 def test_cloud_check_finds_a_lost_vm(bosh: PublicCli, witness_world: World) -> None:
     path = write_yaml(witness_world.directory / "lost.json", manifest("lost", instances=1))
     bosh("upload-stemcell", str(witness_world.directory / "stemcell.tgz"))

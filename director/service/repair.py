@@ -1,0 +1,104 @@
+"""The steps that mend one problem."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from director.model.actions import (
+    Apply,
+    DeleteVm,
+    DetachDisk,
+    OrphanDisk,
+    RebootVm,
+    RunScript,
+    Start,
+    UnmountDisk,
+)
+from director.model.plan import Cause, Unit
+from director.model.rows import DiskRow, InstanceRow, VmRow
+from director.plan import sequences
+from director.plan.ids import Ids
+from director.plan.sequences import Steps, Subject
+from director.plan.world import World
+from director.service.house import House
+from director.service.problems import WAYS, Problem
+
+
+class Repair(Struct, frozen=True):
+    """``agent_id`` of the VM that it makes, empty when it makes none."""
+
+    unit: Unit
+    instance: str
+    agent_id: str = ""
+
+
+async def repair(house: House, problem: Problem, way: str, ids: Ids, watch: tuple[int | None, int]) -> Repair | None:
+    """The unit for a problem's resolution; None when there is nothing to be done (ignored, or gone meanwhile)."""
+    row = await house.store.get(InstanceRow, problem.instance)
+    if row is None or way == "ignore":
+        return None
+    steps = Steps(f"repair/{problem.id}", (Cause(problem.type, problem.description, way),))
+    made = ""
+    match way:
+        case "recreate_vm" | "recreate_vm_without_wait":
+            made = ids.next(f"vm/{row.id}")
+            await _make_anew(house, steps, row, made, watch, wait=way == "recreate_vm")
+        case "reboot_vm":
+            steps.add(RebootVm(instance_id=row.id), "reboot the VM")
+        case "delete_vm":
+            steps.add(DeleteVm(agent_id=row.agent_id), "delete the VM")
+        case "delete_disk_reference":
+            _forget_disk(steps, row, problem.resource)
+        case _:
+            raise AssertionError(f"no steps for resolution {way}")
+    task = f"{problem.description} ({problem.type} {problem.id}): {WAYS[problem.type][way]}"
+    return Repair(Unit(f"problem/{problem.id}", task, tuple(steps.list)), row.id, made)
+
+
+async def _make_anew(
+    house: House, steps: Steps, row: InstanceRow, agent_id: str, watch: tuple[int | None, int], *, wait: bool
+) -> None:
+    """The VM as it was last applied, with the disk that it had."""
+    assert row.applied is not None  # the scan passes over instances that were never updated
+    world = World((row,), (), tuple(await house.store.find(DiskRow, instance_id=row.id)))
+    vm = await house.store.get(VmRow, row.agent_id) if row.agent_id else None
+    spec = row.applied
+    subject = Subject(
+        spec=replace(spec, state=row.state),
+        agent_id=row.agent_id,
+        new_agent_id=agent_id,
+        disk=world.disk_of(row.id),
+        variable_set=row.variable_set,
+        watch=watch,
+        tags=dict(spec.tags),
+        metadata={
+            "director": house.site.name,
+            "deployment": spec.deployment,
+            "id": spec.id,
+            "job": spec.group,
+            "instance_group": spec.group,
+            "index": str(spec.index),
+            "name": spec.name,
+        },
+        tolerate=True,
+    )
+    sequences.begin(steps, subject)
+    if vm is not None:
+        sequences.remove_vm(steps, subject)
+    sequences.make_vm(steps, subject)
+    sequences.disk_steps(steps, subject, attached=False)
+    if wait or subject.spec.state != "started":
+        sequences.start_jobs(steps, subject)
+        return
+    steps.add(Apply(spec=subject.spec), "install packages and jobs")
+    steps.add(RunScript(instance_id=row.id, script="pre-start"), "run pre-start")
+    steps.add(Start(instance_id=row.id), "start the jobs")
+    sequences.finish(steps, subject)
+
+
+def _forget_disk(steps: Steps, row: InstanceRow, key: str) -> None:
+    """Given to nobody; what can still be unmounted and detached is."""
+    steps.add(UnmountDisk(object_key=key, instance_id=row.id, tolerate=True), "unmount the disk")
+    steps.add(DetachDisk(object_key=key, instance_id=row.id, tolerate=True), "detach the disk")
+    steps.add(OrphanDisk(object_key=key), "orphan the disk")

@@ -50,15 +50,18 @@ def upload_directory(session: Session, directory: Path, options: UploadOptions) 
 
 
 def upload_file(session: Session, path: Path, options: UploadOptions) -> None:
-    """Uploads a release file; packages the director holds with source are left out unless `fix`."""
+    """Uploads a release file; packages the director holds with source are left out unless `fix`.
+
+    Only a version asked for by name is skipped when it exists: another build under the same version is for the
+    director to compare and refuse.
+    """
     if not path.is_file():
         raise CliError(f"No release file at '{path}'.", "Give a path, a release directory or an http(s) URL.")
     if options.sha1:
         digests.verify_file(path, options.sha1, place=str(path))
     director = session.director()
     manifest = release_archive.read_manifest(path)
-    if not options.fix and not options.rebase and exists(director, manifest.name, manifest.version) == _marks(manifest):
-        session.screen.line(f"Release '{manifest.name}/{manifest.version}' already exists.")
+    if _is_there(session, options):
         return
     query = {"rebase": "true" if options.rebase else None, "fix": "true" if options.fix else None}
     held = set[str]() if options.fix else _held(director, manifest)
@@ -82,30 +85,23 @@ def upload_file(session: Session, path: Path, options: UploadOptions) -> None:
 def upload_url(session: Session, url: str, options: UploadOptions) -> None:
     """Lets the director fetch a URL; with name and version known, only when it lacks that version."""
     director = session.director()
-    name, version = options.name, options.version
-    if name and version and not options.fix and exists(director, name, version) is not None:
-        session.screen.line(f"Release '{name}/{version}' already exists.")
+    if _is_there(session, options):
         return
     body: Hash = {"location": url, **({"sha1": options.sha1} if options.sha1 else {})}
     query = {"rebase": "true" if options.rebase else None, "fix": "true" if options.fix else None}
     follow(session, director.start("POST", "/releases", query, body=body))
 
 
-def exists(director: Director, name: str, version: str) -> tuple[str | None, bool] | None:
-    """The (commit hash, uncommitted changes) of an uploaded version, None if the director lacks it."""
-    wanted = versions.parse(version)
-    for release in director.rows("/releases"):
-        if release.get("name") != name:
-            continue
-        for item in hashes(release.get("release_versions")):
-            known = text_or_none(item.get("version"))
-            if known is not None and versions.parse(known) == wanted:
-                return text_or_none(item.get("commit_hash")), bool(item.get("uncommitted_changes"))
-    return None
-
-
-def _marks(manifest: ReleaseManifest) -> tuple[str | None, bool]:
-    return manifest.commit_hash, manifest.uncommitted_changes
+def _is_there(session: Session, options: UploadOptions) -> bool:
+    if not (options.name and options.version) or options.fix:
+        return False
+    wanted = versions.parse(options.version)
+    for release in session.director().rows("/releases"):
+        held = hashes(release.get("release_versions")) if release.get("name") == options.name else []
+        if any(versions.parse(text_or_none(item.get("version")) or "0") == wanted for item in held):
+            session.screen.line(f"Release '{options.name}/{options.version}' already exists.")
+            return True
+    return False
 
 
 def _held(director: Director, manifest: ReleaseManifest) -> set[str]:

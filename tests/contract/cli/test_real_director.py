@@ -64,7 +64,8 @@ def test_a_deployment_from_upload_to_deletion(lab: World, at_lab: Callable[..., 
     assert "Task" in ok("upload-stemcell", stemcell).out
     assert "already exists" in ok("upload-stemcell", stemcell, "--tty").out
     ok("upload-release", release)
-    assert "already exists" in ok("upload-release", release, "--tty").out
+    assert "Creating new" not in ok("upload-release", release).out
+    assert "already exists" in ok("upload-release", release, "--name", "shop", "--version", "1.0", "--tty").out
     config = write(tmp_path / "cloud.yml", cloud_config())
     ok("update-cloud-config", config)
     assert yaml.safe_load(ok("cloud-config").out) == cloud_config()
@@ -163,7 +164,7 @@ def test_the_local_demo_renders(
     ops = write(tmp_path / "os.yml", [{"type": "replace", "path": "/stemcells/0/os", "value": "loopback"}])
     for words in (
         ("upload-stemcell", str(build_stemcell(tmp_path / "stemcell.tgz"))),
-        ("upload-release", "--dir", str(source)),
+        ("upload-release", "--dir", str(source), "--version", "5"),
         ("update-cloud-config", str(local / "cloud-config.yml")),
     ):
         ran = at_lab(*words)
@@ -181,7 +182,10 @@ def test_the_local_demo_renders(
     assert full.code == 0, full.err + full.out
     assert "4 to create" in full.out
     (source / "jobs/web/templates/web.json.erb").write_text("<%= p('nope') %>\n")
-    assert at_lab("upload-release", "--dir", str(source)).code == 0
+    refused = at_lab("upload-release", "--dir", str(source), "--version", "5")
+    assert refused.code == 1
+    assert "30013" in refused.err or "fingerprint" in refused.out + refused.err
+    assert at_lab("upload-release", "--dir", str(source), "--version", "6").code == 0
     broken = at_lab("-d", "demo", "deploy", str(local / "demo.yml"), "-o", ops, "--dry-run")
     assert broken.code == 1
     assert "nope" in broken.out + broken.err

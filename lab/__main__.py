@@ -1,4 +1,4 @@
-"""`python -m lab up|exec|down|status|disposable`: the local lab from the command line."""
+"""`python -m lab up|exec|down|status|disposable|prove-demo`: the local lab from the command line."""
 
 from __future__ import annotations
 
@@ -40,6 +40,9 @@ def parser() -> argparse.ArgumentParser:
     )
     fresh.add_argument("--bind", action="append", default=[], metavar="SOURCE:PLACE", help="bind a directory into it")
     fresh.add_argument("command", nargs=argparse.REMAINDER, help="begins after --")
+    proof = verbs.add_parser("prove-demo", help="prove bin/demo on a bare machine; prints what was measured as JSON")
+    proof.add_argument("--root", type=Path, default=Path("/var/tmp/meristem-proof"), help="where to make it")
+    proof.add_argument("--tree", type=Path, help="git tree whose HEAD is tried (default: this one)")
     return root
 
 
@@ -62,6 +65,11 @@ def main(arguments: list[str]) -> int:
                     remove(record)
             case "status":
                 return _status(options.dir)
+            case "prove-demo":
+                from lab.disposable import play
+                from lab.proof import scenes
+
+                return play(options.root, scenes.play, tree=options.tree)
             case _:
                 from lab.disposable import run
 

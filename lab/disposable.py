@@ -10,6 +10,8 @@ import os
 import secrets
 import shutil
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from lab import bare, cgroups, loops, namespaces
@@ -26,6 +28,11 @@ def run(place: Path, command: list[str], *, tree: Path | None = None, binds: lis
 
     `binds` are texts SOURCE:PLACE of folders of this machine to show in it.
     """
+    return play(place, partial(_become, command), tree=tree, binds=binds)
+
+
+def play(place: Path, act: Callable[[], int], *, tree: Path | None = None, binds: list[str] | None = None) -> int:
+    """The same for a function of this program. What it imports must be loaded already: the machine has no Python yet."""
     if os.geteuid() != 0:
         raise LabError("a disposable machine needs root: it makes namespaces")
     place = place.resolve()
@@ -43,12 +50,12 @@ def run(place: Path, command: list[str], *, tree: Path | None = None, binds: lis
             source, _, target = text.partition(":")
             pairs.append((Path(source).resolve(), root / target.lstrip("/")))
         cgroups.make(group)
-        return _in_child(root, group, pairs, command)
+        return _in_child(root, group, pairs, act)
     finally:
         _remove(place)
 
 
-def _in_child(root: Path, group: str, binds: list[tuple[Path, Path]], command: list[str]) -> int:
+def _in_child(root: Path, group: str, binds: list[tuple[Path, Path]], act: Callable[[], int]) -> int:
     """Fork the process that enters the new namespaces; its own child is the first process of the machine."""
     sys.stdout.flush()
     outer = os.fork()
@@ -63,7 +70,7 @@ def _in_child(root: Path, group: str, binds: list[tuple[Path, Path]], command: l
             if first == 0:
                 namespaces.die_with_parent()
                 _enter_root(root, binds)
-                status = _first_process(command)
+                status = _first_process(act)
             else:
                 status = os.waitstatus_to_exitcode(os.waitpid(first, 0)[1])
         except (LabError, OSError) as error:
@@ -100,20 +107,34 @@ def _enter_root(root: Path, binds: list[tuple[Path, Path]]) -> None:
     program("hostname", "bare")
 
 
-def _first_process(command: list[str]) -> int:
-    """Run the command and reap whatever is orphaned until it ends; the kernel then kills the rest."""
+def _first_process(act: Callable[[], int]) -> int:
+    """Act in a child and reap whatever is orphaned until it ends; the kernel then kills the rest."""
     child = os.fork()
     if child == 0:
-        os.chdir(f"/{HOME}")
+        status = 125
         try:
-            os.execvpe(command[0], command, bare.environment())  # noqa: S606 (no shell is wanted)
-        except OSError as error:
-            print(f"lab: {command[0]}: {error.strerror}", file=sys.stderr)
-            os._exit(127)
+            os.chdir(f"/{HOME}")
+            variables = bare.environment()
+            os.environ.clear()
+            os.environ.update(variables)
+            status = act()
+        except BaseException as error:
+            print(f"lab: {error or type(error).__name__}", file=sys.stderr)
+        finally:
+            sys.stdout.flush()
+            os._exit(status)
     while True:
         pid, status = os.wait()
         if pid == child:
             return os.waitstatus_to_exitcode(status)
+
+
+def _become(command: list[str]) -> int:
+    try:
+        os.execvp(command[0], command)  # noqa: S606 (no shell is wanted)
+    except OSError as error:
+        print(f"lab: {command[0]}: {error.strerror}", file=sys.stderr)
+        return 127
 
 
 def _remove(place: Path) -> None:

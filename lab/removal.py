@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 from lab import cgroups, loops
@@ -30,11 +31,22 @@ def remove(record: LabRecord) -> None:
         loops.free(Path(folder))
     if Path("/run/netns", record.netns).exists():
         program("ip", "netns", "del", record.netns)
+    _leave_netns_folder()
     cgroups.remove(record.cgroup)
     top = Path(record.directory)
     for name in OWN_DIRECTORIES:
         shutil.rmtree(top / name, ignore_errors=True)
     (top / FILE).unlink(missing_ok=True)
+
+
+def _leave_netns_folder() -> None:
+    """Undo the mount of /run/netns onto itself that `ip netns add` makes with the first name, once no name is left.
+
+    The next `ip netns add` makes it again; the unmount fails harmlessly where a name was added in between.
+    """
+    folder = Path("/run/netns")
+    if folder.is_dir() and not any(folder.iterdir()) and folder.is_mount():
+        subprocess.run(["umount", str(folder)], capture_output=True, check=False)
 
 
 def _inside(netns: str) -> set[int]:

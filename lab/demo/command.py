@@ -48,21 +48,42 @@ def show(record: Record, *arguments: str, after: str) -> None:
     ) as process:
         assert process.stdout is not None
         held = ""
-        begun = False
+        shown = Indented()
         words = codecs.getincrementaldecoder("utf-8")("replace")
         while data := os.read(process.stdout.fileno(), 1 << 16):
             text = words.decode(data)
-            if not begun:
+            if not shown.begun:
                 held += text
-                _, begin, text = f"\n{held}".partition(f"\n{after}\n")
-                begun = bool(begin)
-                text = f"{after}\n{text}"
-            if begun:
-                print(text.replace("\n", f"\n{INDENT}"), end="", flush=True)
-    print(flush=True)
+                _, found, rest = f"\n{held}".partition(f"\n{after}\n")
+                text = f"{after}\n{rest}" if found else ""
+            shown.write(text)
+    shown.end()
     if process.returncode != 0:
-        rest = "" if begun else ":\n" + "\n".join(held.strip().splitlines()[-4:])
+        rest = "" if shown.begun else ":\n" + "\n".join(held.strip().splitlines()[-4:])
         raise LabError(f"meristem {' '.join(arguments)} ended with status {process.returncode}{rest}")
+
+
+class Indented:
+    """Writes pieces of text below the demo's headings, however they are cut; a line without words stays empty."""
+
+    def __init__(self) -> None:
+        self.begun = False
+        self._in_line = False
+
+    def write(self, text: str) -> None:
+        """Write a piece."""
+        for part in text.splitlines(keepends=True):
+            if not self._in_line and part != "\n":
+                part = INDENT + part
+            self._in_line = not part.endswith("\n")
+            self.begun = True
+            sys.stdout.write(part)
+        sys.stdout.flush()
+
+    def end(self) -> None:
+        """End the line, if one is open."""
+        if self._in_line:
+            self.write("\n")
 
 
 def _words(arguments: tuple[str, ...] | list[str]) -> list[str]:

@@ -55,7 +55,7 @@ def run(directory: Path, json_file: Path | None) -> None:
         json_file.write_text(json.dumps({**facts, "phases": tell.seconds}, indent=2) + "\n")
     megabytes = ", ".join(f"{one / 1024:.0f} MB" for one in agents) or "not seen"
     words = f"Running after {seconds} s. Memory: director {director / 1024:.0f} MB; agents {megabytes}."
-    print(farewell(f"http://{address}", record.directory / "env", TREE, words))
+    print(farewell(f"http://{address}", record.directory, TREE, words))
 
 
 def start(record: Record, lab: Lab, tell: Telling) -> None:

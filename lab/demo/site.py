@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -12,26 +13,43 @@ from lab.demo.command import API_PORT as API_PORT
 from lab.demo.record import Record
 from lab.house import Lab
 
+if TYPE_CHECKING:
+    from director.adapters.bus.ca import BusFiles
+
 BLOB_PORT = 25250
 BUS_PORT = 4222
 
 
-def write_site(record: Record, lab: Lab) -> Path:
-    """Make what is missing; the director.yml's path."""
+def _certify_bus(directory: Path, lab: Lab) -> BusFiles:
     # the director's own tools make its certificates; they are loaded only when a demo runs
-    from director.adapters.authority import Authority, write_private
     from director.adapters.bus import ca
 
+    return ca.create(directory, [lab.address])
+
+
+def _certify_api(api: Path, lab: Lab) -> None:
+    from director.adapters.authority import Authority, write_private
+
+    if (api / "server.pem").exists():
+        return
+    api.mkdir(parents=True, exist_ok=True)
+    authority, pair = Authority.create("meristem-demo-ca")
+    write_private(api / "ca.pem", pair.certificate, mode=0o644)
+    server = authority.issue("demo.meristem", hosts=[lab.address, "127.0.0.1", "localhost"], server=True)
+    write_private(api / "server.key", server.private_key)
+    write_private(api / "server.pem", server.certificate, mode=0o644)
+
+
+def write_site(record: Record, lab: Lab) -> Path:
+    """Make what is missing; the director.yml's path."""
+    from director.adapters.authority import write_private
+
     certificates = record.directory / "certificates"
-    files = ca.create(certificates / "bus", [lab.address])
     api = certificates / "api"
-    if not (api / "server.pem").exists():
-        api.mkdir(parents=True, exist_ok=True)
-        authority, pair = Authority.create("meristem-demo-ca")
-        write_private(api / "ca.pem", pair.certificate, mode=0o644)
-        server = authority.issue("demo.meristem", hosts=[lab.address, "127.0.0.1", "localhost"], server=True)
-        write_private(api / "server.key", server.private_key)
-        write_private(api / "server.pem", server.certificate, mode=0o644)
+    with ThreadPoolExecutor(max_workers=2) as pool:  # what takes time is making keys, outside the interpreter's lock
+        of_api = pool.submit(_certify_api, api, lab)
+        files = pool.submit(_certify_bus, certificates / "bus", lab).result()
+        of_api.result()
     password = record.directory / "password"
     if not password.exists():
         write_private(password, secrets.token_urlsafe(16))

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lab.demo.record import default_directory
+
 
 @dataclass
 class Telling:
@@ -50,17 +52,17 @@ def shown(path: Path) -> str:
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
-def farewell(address: str, environment: Path, top: Path, memory: str) -> str:
+def farewell(address: str, directory: Path, top: Path, memory: str) -> str:
     """Where it answers, what to try, how to remove it. Every line works as it stands, one after the other."""
     manifest, scale = top / "manifests/local/demo.yml", top / "manifests/local/ops/scale-web.yml"
-    demo = shown(top / "bin/demo")
+    demo = shown(top / "bin/demo") + ("" if directory == default_directory() else f" --dir {directory}")
     return f"""
 {memory}
 
   open      {address}
             curl {address}
 
-  try       source {environment}
+  try       source {directory / "env"}
             meristem -d demo instances --ps
             meristem -d demo deploy {shown(manifest)} -o {shown(scale)} -v web_instances=2
             meristem -d demo logs web

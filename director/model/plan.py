@@ -23,7 +23,9 @@ class Cause(Struct, frozen=True):
     def __str__(self) -> str:
         if self.old is None and self.new is None:
             return self.field
-        return f"{self.field}: {self.old} → {self.new}"
+        if self.old is None:
+            return f"{self.field}: {self.new}"
+        return f"{self.field}: {self.old} → {'none' if self.new is None else self.new}"
 
 
 class Step(Struct, frozen=True):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from director.model.deployment import InstanceGroup
+from director.model.deployment import Document, InstanceGroup
 from director.model.instance import InstanceSpec
+from director.model.placeholders import absolute_name, used_variables
 from director.model.plan import Cause
 from director.model.rows import DiskRow, InstanceRow, VmRow
-from director.plan.compare import Change, Depth, compare
+from director.plan.compare import NOTHING_ROTATED, Change, Depth, compare
 from director.plan.ids import Ids
 from director.plan.sequences import Subject
 from director.plan.world import Wanted
@@ -31,7 +32,8 @@ class Options(Struct, frozen=True):
 
 
 class Work(Struct, frozen=True):
-    """An instance with what has to be done to it. ``depth_name``: create, update, recreate, unchanged; ``creates``: its VM is made first."""
+    """An instance with what has to be done to it. ``depth_name``: create, update, recreate, unchanged; ``creates``: its VM is made first;
+    ``stale``: nothing is done to it, but its row has to follow."""
 
     subject: Subject
     group: InstanceGroup
@@ -40,6 +42,7 @@ class Work(Struct, frozen=True):
     row: InstanceRow | None = None
     vm: VmRow | None = None
     creates: bool = False
+    stale: bool = False
     causes: tuple[Cause, ...] = field(default=())
 
     @property
@@ -83,66 +86,70 @@ def work_for(
         tags=tags,
         metadata=metadata,
         skip_drain=skip,
+        running=row is not None and (row.dirty or (row.applied is not None and row.applied.state == "started")),
     )
-    if options.only and group.name not in options.only:
-        return Work(subject, group, Change(Depth.NOTHING), "unchanged", row, vm)
-    if group.lifecycle == "errand" and vm is None and not options.only:
-        return Work(subject, group, Change(Depth.NOTHING), "unchanged", row)
-    if row is not None and row.ignore:
-        return Work(subject, group, Change(Depth.NOTHING), "unchanged", row, vm)
-    new_disk = _new_disk(spec, disk, options, ids)
+    untouched = Work(subject, group, Change(Depth.NOTHING), "unchanged", row, vm)
+    if (options.only and group.name not in options.only) or (row is not None and row.ignore):
+        return untouched
+    if group.lifecycle == "errand" and not options.only and vm is None:
+        return replace(untouched, stale=row is None or _stale(row, spec, wanted))
+    new_disk = _new_disk(spec, disk, options, row, wanted, ids)
     if new_disk:
         subject = replace(subject, new_disk_key=new_disk)
     if row is None or row.applied is None:
-        cause = (
-            Cause("instance", None, "new") if row is None else Cause("dirty", "its first update did not finish", None)
-        )
-        return _creating(subject, group, row, vm, (cause,), ids, name="create")
-    change = compare(row.applied, spec)
+        cause = Cause("instance", None, "new") if row is None else Cause("dirty")
+        return _creating(subject, group, row, vm, (cause,), ids, options, name="create")
+    change = compare(row.applied, spec, wanted.rotated.get(row.variable_set, NOTHING_ROTATED), wanted.director)
     causes = list(change.causes)
     depth = change.depth
     if new_disk and not change.disk:
-        causes.append(Cause("persistent_disk", disk.object_key if disk else None, "recreate"))
+        causes.append(
+            Cause("recreate_persistent_disks") if disk is not None else Cause("persistent_disk", "missing", "present")
+        )
         depth = max(depth, Depth.UPDATE)
     if row.dirty:
-        causes.append(Cause("dirty", "the last update did not finish", None))
+        causes.append(Cause("dirty"))
         depth = max(depth, Depth.UPDATE)
     if chosen(options.restart, spec.id):
-        causes.append(Cause("restart", None, None))
+        causes.append(Cause("restart"))
         depth = max(depth, Depth.UPDATE)
-    if chosen(options.recreate, spec.id) and spec.state != "detached":
-        causes.append(Cause("recreate", None, None))
+    if spec.state == "detached":
+        return _detaching(replace(untouched, subject=subject, stale=_stale(row, spec, wanted)), row, vm, causes)
+    if chosen(options.recreate, spec.id):
+        causes.append(Cause("recreate"))
         depth = Depth.RECREATE
     if vm is not None and spec.id in options.unresponsive:
-        causes.append(Cause("unresponsive agent", None, None))
+        causes.append(Cause("unresponsive agent"))
         depth = Depth.RECREATE
         subject = replace(subject, tolerate=True)
-    if spec.state == "detached":
-        if vm is None:
-            name = "unchanged" if depth <= Depth.RECORD or not causes else "update"
-            return Work(subject, group, change, name, row, None, False, tuple(causes))
-        return Work(
-            subject, group, change, "update", row, vm, False, tuple(causes) or (Cause("state", row.state, "detached"),)
-        )
     if vm is None:
-        causes.append(Cause("vm", "missing", "present"))
-        return _creating(
-            subject,
-            group,
-            row,
-            None,
-            tuple(causes),
-            ids,
-            name="recreate" if row.applied.state != "detached" else "create",
-        )
+        detached = row.applied.state == "detached"
+        if not detached:
+            causes.append(Cause("vm", "missing", "present"))
+        fresh = detached or group.lifecycle == "errand"
+        return _creating(subject, group, row, None, tuple(causes), ids, options, name="create" if fresh else "recreate")
     if depth <= Depth.RECORD:
-        return Work(subject, group, change, "unchanged", row, vm)
+        return replace(untouched, change=change, stale=_stale(row, spec, wanted))
+    change = replace(change, depth=depth)
     if depth is Depth.RECREATE:
         subject = replace(subject, new_agent_id=ids.next(f"vm/{spec.id}"))
-        return Work(
-            subject, group, Change(depth, change.causes, change.disk), "recreate", row, vm, False, tuple(causes)
-        )
-    return Work(subject, group, Change(depth, change.causes, change.disk), "update", row, vm, False, tuple(causes))
+        return Work(subject, group, change, "recreate", row, vm, causes=tuple(causes))
+    return Work(subject, group, change, "update", row, vm, causes=tuple(causes))
+
+
+def _stale(row: InstanceRow, spec: InstanceSpec, wanted: Wanted) -> bool:
+    """Whether the row has to be brought up to date although nothing is done to the instance."""
+    return row.applied != spec or row.variable_set != wanted.variable_set
+
+
+def _detaching(untouched: Work, row: InstanceRow, vm: VmRow | None, causes: list[Cause]) -> Work:
+    """Wanted without a VM: a VM that it has goes; otherwise only its row follows."""
+    if vm is not None:
+        told = tuple(causes) or (Cause("vm", "present", "none"),)
+        return replace(untouched, change=Change(Depth.UPDATE), depth_name="update", causes=told)
+    if row.dirty:
+        return replace(untouched, change=Change(Depth.UPDATE), depth_name="update", causes=tuple(causes))
+    return untouched
 
 
 def _creating(
@@ -152,33 +159,46 @@ def _creating(
     vm: VmRow | None,
     causes: tuple[Cause, ...],
     ids: Ids,
+    options: Options,
     *,
     name: str,
 ) -> Work:
-    """An instance without jobs yet: with a VM left by an interrupted deploy it is replaced when that VM never spoke or is of another shape."""
+    """An instance without jobs yet: a VM left by an interrupted deploy is replaced when it never spoke, is of another shape, or has to be."""
     spec = subject.spec
-    fits = vm is not None and vm.ready and vm.stemcell == (spec.vm.stemcell_name, spec.vm.stemcell_version)
-    fits = (
-        fits and vm is not None and vm.networks == spec.vm.networks and vm.cloud_properties == spec.vm.cloud_properties
-    )
-    if fits:
-        return Work(subject, group, Change(Depth.UPDATE, causes), name, row, vm, False, causes)
+    if vm is not None:
+        fits = (
+            vm.ready
+            and vm.stemcell == (spec.vm.stemcell_name, spec.vm.stemcell_version)
+            and vm.cpi == spec.vm.cpi
+            and _alike(vm.networks, spec.vm.networks)
+            and vm.cloud_properties == spec.vm.cloud_properties
+            and vm.env == spec.vm.env
+        )
+        if fits and spec.id not in options.unresponsive and not chosen(options.recreate, spec.id):
+            return Work(subject, group, Change(Depth.UPDATE, causes), name, row, vm, causes=causes)
     agent = ids.next(f"vm/{spec.id}") if spec.state != "detached" else ""
     subject = replace(subject, new_agent_id=agent, tolerate=vm is not None)
-    if vm is not None:
-        return Work(subject, group, Change(Depth.RECREATE, causes), name, row, vm, False, causes)
-    return Work(subject, group, Change(Depth.RECREATE, causes), name, row, None, True, causes)
+    return Work(subject, group, Change(Depth.RECREATE, causes), name, row, vm, creates=vm is None, causes=causes)
 
 
-def _new_disk(spec: InstanceSpec, disk: DiskRow | None, options: Options, ids: Ids) -> str:
-    """A key for a disk that has to be made: none there, or another size, name or cloud properties wanted."""
+def _alike(real: Document, wanted: Document) -> bool:
+    """Whether a VM's networks are those wanted: the cloud may have settled more than was asked for."""
+    return real.keys() == wanted.keys() and all(
+        all(real[name].get(key) == value for key, value in settings.items()) for name, settings in wanted.items()
+    )
+
+
+def _new_disk(
+    spec: InstanceSpec, disk: DiskRow | None, options: Options, row: InstanceRow | None, wanted: Wanted, ids: Ids
+) -> str:
+    """A key for a disk that has to be made: none there, or another size or other cloud properties wanted."""
     if spec.disk is None or (spec.state == "detached" and disk is not None):
         return ""
-    same = disk is not None and (disk.size, disk.name, disk.cloud_properties) == (
-        spec.disk.size,
-        spec.disk.name,
-        spec.disk.cloud_properties,
-    )
+    same = disk is not None and (disk.size, disk.cloud_properties) == (spec.disk.size, spec.disk.cloud_properties)
+    rotated = wanted.rotated.get(row.variable_set, NOTHING_ROTATED) if row is not None else NOTHING_ROTATED
+    if rotated and same:
+        names = used_variables(spec.disk.cloud_properties)
+        same = not any(absolute_name(name, wanted.director, spec.deployment) in rotated for name in names)
     if same and not options.recreate_persistent_disks:
         return ""
     return ids.next(f"disk/{spec.id}")

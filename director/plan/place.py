@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from msgspec import Struct, field
+from msgspec import Struct
+from msgspec.structs import replace
 
 from director.model.cloud_config import CloudConfig
 from director.model.deployment import Deployment, Document, InstanceGroup
 from director.model.rows import AddressRow, InstanceRow
 from director.plan.assign import Assigner
-from director.plan.azs import Slot, spread, spread_static
+from director.plan.azs import Slot, by_name, removed, spread
 from director.plan.ids import Ids
+from director.plan.static import spread_static
 
 
 class Placed(Struct, frozen=True):
@@ -32,7 +34,6 @@ class Placement(Struct, frozen=True):
 
     instances: tuple[Placed, ...]
     obsolete: tuple[InstanceRow, ...] = ()
-    wanted_state: dict[str, str] = field(default_factory=dict)
 
     def of(self, group: str) -> list[Placed]:
         return [one for one in self.instances if one.group == group]
@@ -48,15 +49,22 @@ def place(
 ) -> Placement:
     """``existing``: all instance rows of the deployment; ``held``: addresses of all deployments; ``avoid``: the director's own."""
     assigner = Assigner(cloud, {one.address: one for one in held}, set(avoid))
+    owners = {one.address: one.owner for one in held}
+    tie = _shuffled(ids) if deployment.features.get("randomize_az_placement") else by_name
     chosen: list[tuple[InstanceGroup, list[tuple[Slot, int, bool]]]] = []
     kept: set[str] = set()
     for group in deployment.instance_groups:
-        rows = candidates(group, existing)
-        slots = slots_of(group, cloud, rows)
+        rows = [row for row in candidates(group, existing) if row.id not in kept]
+        if any(network.static_ips for network in group.networks):
+            slots = spread_static(group, cloud, rows, owners)
+        else:
+            slots = spread(group, group.azs or ("",), rows, tie)
         kept.update(slot.row.id for slot in slots if slot.row)
-        chosen.append((group, number(group, slots)))
+        chosen.append((group, number(group, slots, existing)))
     obsolete = tuple(row for row in existing if row.id not in kept)
     for row in obsolete:
+        if row.ignore:
+            raise removed(row)
         assigner.release(row.id)
     # what exists keeps its address before anything new takes one
     for group, numbered in chosen:
@@ -73,22 +81,24 @@ def place(
 
 
 def candidates(group: InstanceGroup, existing: Sequence[InstanceRow]) -> list[InstanceRow]:
-    """Existing instances that this group may keep: its own and those it migrates from, lowest index first."""
-    names = {group.name, *(name for name, _ in group.migrated_from)}
-    return sorted((row for row in existing if row.group in names), key=lambda row: (row.group != group.name, row.index))
+    """Existing instances that this group may keep: its own, lowest index first, then those it migrates from; these get the AZ that the
+    migration gives them when they had none."""
+    azs = dict(group.migrated_from)
+    own = [row for row in existing if row.group == group.name]
+    others = [
+        replace(row, az=row.az or azs[row.group] or "")
+        for row in existing
+        if row.group in azs and row.group != group.name
+    ]
+    return sorted(own, key=lambda row: row.index) + sorted(others, key=lambda row: row.index)
 
 
-def slots_of(group: InstanceGroup, cloud: CloudConfig, rows: list[InstanceRow]) -> list[Slot]:
-    """AZ and kept row of each wanted instance."""
-    azs = group.azs or ("",)
-    if any(network.static_ips for network in group.networks):
-        return spread_static(group, cloud, rows)
-    return spread(group.instances, azs, rows)
-
-
-def number(group: InstanceGroup, slots: list[Slot]) -> list[tuple[Slot, int, bool]]:
-    """Indexes (kept for the group's own, lowest free one otherwise) and the one bootstrap instance, by index."""
-    used = {slot.row.index for slot in slots if slot.row and slot.row.group == group.name}
+def number(
+    group: InstanceGroup, slots: list[Slot], existing: Sequence[InstanceRow] = ()
+) -> list[tuple[Slot, int, bool]]:
+    """Indexes and the one bootstrap instance, by index. The group's own keep their index, others get the lowest free one; those of
+    instances that are to go are not free before they are gone."""
+    used = {row.index for row in existing if row.group == group.name}
     numbered: list[tuple[Slot, int]] = []
     free = 0
     for slot in slots:
@@ -104,3 +114,15 @@ def number(group: InstanceGroup, slots: list[Slot]) -> list[tuple[Slot, int, boo
         (index for slot, index in numbered if slot.row and slot.row.bootstrap), numbered[0][1] if numbered else -1
     )
     return [(slot, index, index == boot) for slot, index in numbered]
+
+
+def _shuffled(ids: Ids) -> Callable[[str], str]:
+    """AZs in an order that looks random but follows from the plan's seed."""
+    names: dict[str, str] = {}
+
+    def tie(az: str) -> str:
+        if az not in names:
+            names[az] = ids.next(f"az/{az}")
+        return names[az]
+
+    return tie

@@ -25,6 +25,7 @@ from director.model.actions import (
     Start,
     Stop,
     UnmountDisk,
+    UpdateTags,
     WaitAgent,
     Watch,
 )
@@ -35,7 +36,7 @@ from director.model.rows import DiskRow, InstanceRow
 
 
 class Subject(Struct, frozen=True):
-    """One instance under change: what is wanted, the VM it has, the disk it has, ids for what has to be made."""
+    """One instance under change: what is wanted, the VM it has, the disk it has, ids for what has to be made. ``running``: its jobs may be."""
 
     spec: InstanceSpec
     agent_id: str = ""
@@ -48,6 +49,12 @@ class Subject(Struct, frozen=True):
     metadata: dict[str, str] = field(default_factory=dict)
     skip_drain: bool = False
     tolerate: bool = False
+    running: bool = True
+
+    @property
+    def disk_changes(self) -> bool:
+        """Whether a disk is made or goes."""
+        return bool(self.new_disk_key) or (self.disk is not None and self.spec.disk is None)
 
 
 class Steps:
@@ -59,8 +66,8 @@ class Steps:
         self.list: list[Step] = []
 
     def add(self, action: Action, title: str) -> None:
-        """Append; the causes go with the first step that touches anything."""
-        causes = self._causes if not self.list or len(self.list) == 1 else ()
+        """Append; the causes go with the first step."""
+        causes = () if self.list else self._causes
         self.list.append(action.step(f"{self._unit}/{len(self.list):02d}-{action.KIND}", title, *causes))
 
 
@@ -108,11 +115,11 @@ def stop_jobs(
         "BOSH_INSTANCE_NEXT_STATE": "delete" if instance_goes else "keep",
         "BOSH_DEPLOYMENT_NEXT_STATE": "delete" if deployment_goes else "keep",
     }
-    update = not vm_goes and spec.state == "started" and not instance_goes
+    update = spec.state == "started" and not (vm_goes or instance_goes or subject.disk_changes)
     if not subject.skip_drain:
         steps.add(RunScript(instance_id=spec.id, script="pre-stop", env=env, tolerate=subject.tolerate), "run pre-stop")
         mode = (
-            Drain(instance_id=spec.id, mode="update", spec=spec)
+            Drain(instance_id=spec.id, mode="update", spec=spec, tolerate=subject.tolerate)
             if update
             else Drain(instance_id=spec.id, mode="shutdown", tolerate=subject.tolerate)
         )
@@ -183,6 +190,12 @@ def create(steps: Steps, subject: Subject) -> None:
         make_vm(steps, subject)
 
 
+def tags(steps: Steps, subject: Subject) -> None:
+    """The cloud is told the tags and the name."""
+    action = UpdateTags(instance_id=subject.spec.id, tags=subject.tags, metadata=subject.metadata)
+    steps.add(action, "set the tags")
+
+
 def begin(steps: Steps, subject: Subject) -> None:
     """The row says that the instance is being changed."""
     steps.add(BeginInstance(spec=subject.spec, variable_set=subject.variable_set), "record what is wanted")
@@ -195,7 +208,7 @@ def prepare(steps: Steps, subject: Subject) -> None:
 
 def remove_vm(steps: Steps, subject: Subject, *, release: bool = False) -> None:
     """Unmount and detach the disk, delete the VM."""
-    if subject.disk is not None:
+    if subject.disk is not None and subject.disk.attached_to:
         steps.add(
             UnmountDisk(object_key=subject.disk.object_key, instance_id=subject.spec.id, tolerate=True),
             "unmount the disk",
@@ -210,7 +223,7 @@ def remove_vm(steps: Steps, subject: Subject, *, release: bool = False) -> None:
 def delete(steps: Steps, subject: Subject, *, deployment_goes: bool = False) -> None:
     """An instance that is to go: jobs stopped, VM deleted, disk orphaned, row forgotten."""
     if subject.agent_id:
-        if subject.spec.jobs and subject.spec.state == "started":
+        if subject.spec.jobs and subject.running:
             stop_jobs(steps, subject, vm_goes=True, instance_goes=True, deployment_goes=deployment_goes)
         remove_vm(steps, subject, release=True)
     if subject.disk is not None:

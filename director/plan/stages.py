@@ -218,7 +218,7 @@ def _only_stops(work: Work) -> bool:
 def closing_stages(
     wanted: Wanted, work: Sequence[Work], options: Options, *, touched: bool, needs: tuple[str, ...]
 ) -> list[Stage]:
-    """The deployment's row as deployed; post-deploy scripts everywhere when anything changed."""
+    """The deployment's row as deployed; when anything changed, post-deploy scripts on all instances that have one."""
     steps = Steps("save")
     for one in work:
         if one.stale:
@@ -233,7 +233,8 @@ def closing_stages(
     for one in work:
         spec = one.subject.spec
         has_vm = spec.state == "started" and (one.vm is not None or bool(one.subject.new_agent_id))
-        if not has_vm or (one.row is not None and one.row.ignore):
+        has_script = any("post-deploy" in job.scripts for job in spec.jobs)
+        if not has_vm or not has_script or (one.row is not None and one.row.ignore):
             continue
         post = Steps(f"post-deploy/{spec.id}")
         post.add(RunScript(instance_id=spec.id, script="post-deploy"), "run post-deploy")

@@ -1,14 +1,39 @@
-"""Addresses of manual networks: which are static, which may be given out, and how an address is written for a CPI."""
+"""Addresses of manual and vip networks: which are static, which may be given out, and how an address is written for a CPI."""
 
 from __future__ import annotations
 
 import ipaddress
 from collections.abc import Container, Iterator
+from functools import lru_cache
+
+from msgspec import Struct
 
 from director.model.cloud_config import Network, Subnet
-from director.model.deployment import Document
+from director.model.deployment import Document, GroupNetwork
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Range = ipaddress.IPv4Network | ipaddress.IPv6Network
+Spans = tuple[tuple[str, str], ...]
+
+
+class _Bounds(Struct, frozen=True):
+    """A range as numbers: addresses of big networks are asked for many thousand times."""
+
+    net: Range
+    first: int
+    last: int
+
+
+@lru_cache(maxsize=1024)
+def _bounds(text: str) -> _Bounds:
+    net = ipaddress.ip_network(text, strict=False)
+    return _Bounds(net, int(net[0]), int(net[-1]))
+
+
+@lru_cache(maxsize=1024)
+def _numbers(spans: Spans) -> tuple[tuple[int, int, int], ...]:
+    """Spans as (version, first, last)."""
+    pairs = [(ipaddress.ip_address(first), ipaddress.ip_address(last)) for first, last in spans]
+    return tuple((first.version, int(first), int(last)) for first, last in pairs)
 
 
 def serves(subnet: Subnet, az: str) -> bool:
@@ -17,17 +42,11 @@ def serves(subnet: Subnet, az: str) -> bool:
 
 
 def holds(subnet: Subnet, address: str) -> bool:
-    """Whether the address lies in the subnet's range."""
-    return bool(subnet.range) and ipaddress.ip_address(address) in ipaddress.ip_network(subnet.range, strict=False)
-
-
-def within(spans: tuple[tuple[str, str], ...], address: Address) -> bool:
-    """Whether the address lies in one of the inclusive spans."""
-    return any(
-        ipaddress.ip_address(first).version == address.version
-        and int(ipaddress.ip_address(first)) <= int(address) <= int(ipaddress.ip_address(last))
-        for first, last in spans
-    )
+    """Whether the address lies in the subnet's range; a vip subnet holds its static addresses."""
+    if not subnet.range:
+        return is_static(subnet, address)
+    bounds, one = _bounds(subnet.range), ipaddress.ip_address(address)
+    return one.version == bounds.net.version and bounds.first <= int(one) <= bounds.last
 
 
 def subnet_of(network: Network, address: str) -> Subnet | None:
@@ -37,43 +56,75 @@ def subnet_of(network: Network, address: str) -> Subnet | None:
 
 def is_static(subnet: Subnet, address: str) -> bool:
     """Whether the address is in the subnet's ``static`` list."""
-    return within(subnet.static, ipaddress.ip_address(address))
+    return _within(subnet.static, address)
+
+
+def is_reserved(subnet: Subnet, address: str) -> bool:
+    """Whether the address is in the subnet's ``reserved`` list."""
+    return _within(subnet.reserved, address)
 
 
 def may_be_automatic(subnet: Subnet, address: str) -> bool:
-    """Whether the address may be given out without being asked for: not first, last, gateway, reserved or static."""
-    net = ipaddress.ip_network(subnet.range, strict=False)
-    one = ipaddress.ip_address(address)
-    if one in (net.network_address, net.broadcast_address) or (
-        subnet.gateway and one == ipaddress.ip_address(subnet.gateway)
-    ):
-        return False
-    return not within(subnet.reserved, one) and not within(subnet.static, one)
+    """Whether the address may be given out without being asked for: of a manual subnet neither first, last, gateway, reserved nor static;
+    of a vip subnet any static one."""
+    if not subnet.range:
+        return is_static(subnet, address)
+    bounds, number = _bounds(subnet.range), int(ipaddress.ip_address(address))
+    return bounds.first < number < bounds.last and not any(
+        first <= number <= last for first, last in _barred(subnet, bounds)
+    )
 
 
 def free_addresses(network: Network, az: str, taken: Container[str]) -> Iterator[tuple[Subnet, str]]:
-    """Addresses that may be given out, lowest first, over the AZ's subnets in listed order."""
+    """Addresses that may be given out, lowest first, over the AZ's subnets in listed order. ``taken`` is asked when an address is due."""
     for subnet in network.subnets:
-        if not subnet.range or not serves(subnet, az):
+        if serves(subnet, az):
+            for text in _candidates(subnet):
+                if text not in taken:
+                    yield subnet, text
+
+
+def _candidates(subnet: Subnet) -> Iterator[str]:
+    if not subnet.range:
+        for version, first, last in sorted(_numbers(subnet.static)):
+            kind = ipaddress.IPv4Address if version == 4 else ipaddress.IPv6Address
+            for number in range(first, last + 1):
+                yield str(kind(number))
+        return
+    bounds = _bounds(subnet.range)
+    kind = ipaddress.IPv4Address if bounds.net.version == 4 else ipaddress.IPv6Address
+    barred = sorted(_barred(subnet, bounds))
+    number = bounds.first + 1
+    while number < bounds.last:
+        end = max((last for first, last in barred if first <= number <= last), default=None)
+        if end is not None:
+            number = end + 1
             continue
-        for one in ipaddress.ip_network(subnet.range, strict=False).hosts():
-            text = str(one)
-            if text not in taken and may_be_automatic(subnet, text):
-                yield subnet, text
+        yield str(kind(number))
+        number += 1
 
 
-def manual_settings(subnet: Subnet, address: str, default: tuple[str, ...]) -> Document:
+def _barred(subnet: Subnet, bounds: _Bounds) -> list[tuple[int, int]]:
+    spans = _numbers((*subnet.reserved, *subnet.static, *(((subnet.gateway,) * 2,) if subnet.gateway else ())))
+    return [(first, last) for version, first, last in spans if version == bounds.net.version]
+
+
+def _within(spans: Spans, address: str) -> bool:
+    one = ipaddress.ip_address(address)
+    return any(version == one.version and first <= int(one) <= last for version, first, last in _numbers(spans))
+
+
+def manual_settings(subnet: Subnet, address: str, wanted: GroupNetwork) -> Document:
     """One network of create_vm's ``networks`` argument (CPI contract §3)."""
-    net = ipaddress.ip_network(subnet.range, strict=False)
+    net = _bounds(subnet.range).net
     settings: Document = {
         "type": "manual",
         "ip": address,
         "prefix": str(net.max_prefixlen),
         "netmask": str(net.netmask),
         "cloud_properties": subnet.cloud_properties,
+        **_common(wanted),
     }
-    if default:
-        settings["default"] = sorted(default)
     if subnet.gateway:
         settings["gateway"] = subnet.gateway
     if subnet.dns:
@@ -81,11 +132,9 @@ def manual_settings(subnet: Subnet, address: str, default: tuple[str, ...]) -> D
     return settings
 
 
-def dynamic_settings(subnet: Subnet, default: tuple[str, ...]) -> Document:
+def dynamic_settings(subnet: Subnet, wanted: GroupNetwork) -> Document:
     """A dynamic network of create_vm's ``networks`` argument."""
-    settings: Document = {"type": "dynamic", "cloud_properties": subnet.cloud_properties}
-    if default:
-        settings["default"] = sorted(default)
+    settings: Document = {"type": "dynamic", "cloud_properties": subnet.cloud_properties, **_common(wanted)}
     if subnet.dns:
         settings["dns"] = list(subnet.dns)
     return settings
@@ -94,3 +143,12 @@ def dynamic_settings(subnet: Subnet, default: tuple[str, ...]) -> Document:
 def vip_settings(subnet: Subnet, address: str) -> Document:
     """A vip network of create_vm's ``networks`` argument."""
     return {"type": "vip", "ip": address, "cloud_properties": subnet.cloud_properties}
+
+
+def _common(wanted: GroupNetwork) -> Document:
+    common: Document = {}
+    if wanted.default:
+        common["default"] = sorted(wanted.default)
+    if wanted.nic_group:
+        common["nic_group"] = wanted.nic_group
+    return common

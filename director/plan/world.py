@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from msgspec import Struct, field
 
 from director.model.cloud_config import CloudConfig
@@ -11,17 +13,30 @@ from director.model.rows import DiskRow, InstanceRow, VmRow
 from director.plan.packages import Build
 
 
-class World(Struct, frozen=True):
+class World(Struct, frozen=True, dict=True):
     """What is, as the store knows it: rows of this deployment."""
 
     instances: tuple[InstanceRow, ...] = ()
     vms: tuple[VmRow, ...] = ()
     disks: tuple[DiskRow, ...] = ()
 
+    @cached_property
+    def _disks(self) -> dict[str, DiskRow]:
+        found: dict[str, DiskRow] = {}
+        for one in self.disks:
+            if one.instance_id and one.orphaned_at is None and one.cid:
+                known = found.get(one.instance_id)
+                if known is None or (one.active and not known.active):
+                    found[one.instance_id] = one
+        return found
+
+    @cached_property
+    def _vms(self) -> dict[str, VmRow]:
+        return {one.agent_id: one for one in self.vms if one.cid}
+
     def disk_of(self, instance_id: str) -> DiskRow | None:
         """The active managed disk of an instance (or the one being made active)."""
-        mine = [one for one in self.disks if one.instance_id == instance_id and one.orphaned_at is None and one.cid]
-        return next((one for one in mine if one.active), mine[0] if mine else None)
+        return self._disks.get(instance_id)
 
     def idle_vms(self) -> list[VmRow]:
         """VMs that no instance uses: left by unfinished tasks."""
@@ -34,21 +49,26 @@ class World(Struct, frozen=True):
         return [one for one in self.disks if one.object_key not in kept and one.orphaned_at is None]
 
     def vm_of(self, row: InstanceRow) -> VmRow | None:
-        return (
-            next((one for one in self.vms if one.agent_id == row.agent_id and one.cid), None) if row.agent_id else None
-        )
+        """The instance's VM, if the cloud has it."""
+        return self._vms.get(row.agent_id)
 
 
 class Wanted(Struct, frozen=True):
-    """What is wanted: specs of all instances (service and kept errand ones) in manifest order, packages to build, the row to save."""
+    """What is wanted: specs of all instances (service and errand ones) in manifest order, packages to build, the row to save.
+
+    ``build_resources``: cloud properties that the CPI calculated for compilation.vm_resources. ``rotated``: by variable set, the absolute
+    names of variables that have another version now. ``avoid``: addresses that are nobody's to take.
+    """
 
     deployment: Deployment
     cloud: CloudConfig
     specs: tuple[InstanceSpec, ...]
     obsolete: tuple[InstanceRow, ...] = ()
     builds: tuple[Build, ...] = ()
-    build_env: Document = field(default_factory=dict)
+    build_resources: Document = field(default_factory=dict)
     row: Document = field(default_factory=dict)
     variable_set: int = 0
+    rotated: dict[int, frozenset[str]] = field(default_factory=dict)
     first: bool = False
     director: str = ""
+    avoid: tuple[str, ...] = ()

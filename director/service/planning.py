@@ -15,7 +15,7 @@ from director.manifest.variable_links import with_link_names
 from director.manifest.variables import used_variables
 from director.model.actions import CreateVm
 from director.model.cloud_config import Az, CloudConfig
-from director.model.deployment import Deployment, Document
+from director.model.deployment import Deployment, Document, StemcellWanted
 from director.model.instance import InstanceSpec
 from director.model.plan import Plan
 from director.model.rows import (
@@ -26,16 +26,19 @@ from director.model.rows import (
     InstanceRow,
     JobRow,
     ReleaseRow,
+    SettingRow,
+    StemcellRow,
     VariableRow,
     VariableSetRow,
     VmRow,
 )
+from director.plan.changes import Options
 from director.plan.diff import diff
 from director.plan.ids import Ids
 from director.plan.packages import Build, builds
 from director.plan.place import Placement, place
 from director.plan.world import Wanted, World
-from director.ports.store import Changes
+from director.ports.store import Changes, Store
 from director.ports.templates import RenderRequest
 from director.service import configs
 from director.service.catalogue import job_of, releases_of, stemcells_of
@@ -44,6 +47,7 @@ from director.service.rendering import Archive, apply_rendering, render_all
 from director.service.request import DeployRequest, options_of
 from director.service.unresponsive import unresponsive
 from director.service.wanted import Bound, JobContext, instance_specs, resources_key
+from meristem.formats.versions import resolve
 
 
 class Prepared(Struct, frozen=True):
@@ -71,19 +75,24 @@ async def prepare(house: House, request: DeployRequest, seed: str, *, ask_agents
     deployment = load_deployment(request.manifest, cloud, runtime, overrides=overrides, teams=request.teams)
     name = deployment.name
     row = await store.get(DeploymentRow, name)
+    # a deploy takes the newest of everything; other operations stay with what the last deploy took
+    last = row if request.change is not None or request.errand else None
+    if last is not None:
+        deployment = await as_deployed(store, deployment, last)
     world = World(
         tuple(await store.find(InstanceRow, deployment=name)),
         tuple(await store.find(VmRow, deployment=name)),
         tuple(await store.find(DiskRow, deployment=name)),
     )
-    created = {vm.instance_id: vm.created_at or 0 for vm in world.vms if vm.instance_id}
+    made = {vm.agent_id: vm.created_at or 0 for vm in world.vms}
+    created = {one.id: made.get(one.agent_id, 0) for one in world.instances}
     options, states = options_of(request, list(world.instances), created, house.max_threads)
     releases = await releases_of(store, deployment)
     stemcells = await stemcells_of(store, deployment)
     held = await store.find(AddressRow)
     ids = Ids(f"{house.site.uuid}/{seed}")
-    present = [one for one in world.instances]
-    placement = place(deployment, cloud, present, held, ids, house.own_addresses)
+    placement = place(deployment, cloud, world.instances, held, ids, house.own_addresses)
+    options = as_manifest_asks(options, deployment, placement)
     jobs = {
         (wanted.release, wanted.name): job_of(releases[wanted.release], wanted.name, group.name)
         for group in deployment.instance_groups
@@ -102,12 +111,13 @@ async def prepare(house: House, request: DeployRequest, seed: str, *, ask_agents
         deployment, variables=with_link_names(deployment, linked, domain=house.site.dns_domain)
     )
     links = linked.bound
-    calculated = await calculate(house, deployment, cloud)
-    # a deploy takes the newest values; other operations stay with those of the last deploy
-    last = row if request.change is not None or request.errand else None
+    calculated, answers = await calculate(house, deployment, cloud)
     pins, variable_rows = await pin(house, deployment, last, cloud, jobs, links)
-    variable_set, set_rows = await next_set(house, name, row, pins)
-    bound = Bound(deployment, cloud, releases, stemcells, links, pins, calculated, house.site.dns_domain)
+    sets = await store.find(VariableSetRow, deployment=name)
+    variable_set, set_rows = next_set(name, row, pins, sets, seed)
+    bound = Bound(
+        deployment, cloud, releases, stemcells, links, pins, calculated, house.site.dns_domain, house.site.name
+    )
     specs = [(with_state(spec, states), contexts) for spec, contexts in instance_specs(bound, placement)]
     rendered, archives = await render(house, name, specs, world, pins, variable_rows, releases)
     missing = await missing_builds(house, rendered, releases, deployment)
@@ -134,8 +144,11 @@ async def prepare(house: House, request: DeployRequest, seed: str, *, ask_agents
         specs=tuple(rendered),
         obsolete=placement.obsolete,
         builds=tuple(missing),
+        build_resources=build_resources(cloud, calculated),
         row=msgspec.to_builtins(saved),
         variable_set=variable_set,
+        rotated={one.id: rotated(one.pins, pins) for one in sets},
+        avoid=tuple(house.own_addresses),
         first=row is None or row.manifest is None,
         director=house.site.name,
     )
@@ -147,7 +160,9 @@ async def prepare(house: House, request: DeployRequest, seed: str, *, ask_agents
     agent_ids = {one.id: one.agent_id for one in world.instances if one.agent_id} | made_for(plan)
     # a deployment is listed, and can be deleted, from its first try on
     begun = () if row is not None else (DeploymentRow(name=name, teams=request.teams),)
-    return Prepared(plan, Changes(put=(*begun, *variable_rows, *set_rows)), tuple(archives), tuple(rendered), agent_ids)
+    return Prepared(
+        plan, Changes(put=(*begun, *answers, *variable_rows, *set_rows)), tuple(archives), tuple(rendered), agent_ids
+    )
 
 
 def made_for(plan: Plan) -> dict[str, str]:
@@ -189,22 +204,71 @@ def linked_instances(deployment: Deployment, placement: Placement) -> list[Linke
     return result
 
 
-async def calculate(house: House, deployment: Deployment, cloud: CloudConfig) -> dict[str, Document]:
-    """Cloud properties of vm_resources, asked of each CPI once and kept."""
-    found: dict[str, Document] = {}
+async def as_deployed(store: Store, deployment: Deployment, row: DeploymentRow) -> Deployment:
+    """``latest`` and prefixes mean what the last deploy resolved them to."""
+    versions = dict(row.releases)
+    known = {(one.name, one.version): one.operating_system for one in await store.find(StemcellRow)}
+    releases = tuple(
+        msgspec.structs.replace(one, version=versions.get(one.name, one.version)) for one in deployment.releases
+    )
+    stemcells: list[StemcellWanted] = []
+    for one in deployment.stemcells:
+        taken = [
+            version
+            for name, version in row.stemcells
+            if (name == one.name or (one.os and known.get((name, version)) == one.os))
+            and resolve(one.version, [version]) == version
+        ]
+        stemcells.append(msgspec.structs.replace(one, version=taken[0]) if taken else one)
+    return msgspec.structs.replace(deployment, releases=releases, stemcells=tuple(stemcells))
+
+
+def as_manifest_asks(options: Options, deployment: Deployment, placement: Placement) -> Options:
+    """The options with what the manifest's ``state`` and ``instance_states`` ask for: restart and recreate."""
+    asked: dict[str, set[str]] = {"restart": set(), "recreate": set()}
     for group in deployment.instance_groups:
-        if group.vm_resources is None:
+        for one in placement.of(group.name):
+            state = group.instance_states.get(str(one.index), group.instance_states.get(one.id, group.state))
+            if state in asked:
+                asked[state].add(one.id)
+    return msgspec.structs.replace(
+        options, restart=options.restart | asked["restart"], recreate=options.recreate | asked["recreate"]
+    )
+
+
+async def calculate(
+    house: House, deployment: Deployment, cloud: CloudConfig
+) -> tuple[dict[str, Document], tuple[SettingRow, ...]]:
+    """Cloud properties of vm_resources, asked of each CPI once, and the new answers to keep."""
+    wanted = [
+        (group.vm_resources, cloud.azs.get(name, Az(name)))
+        for group in deployment.instance_groups
+        if group.vm_resources is not None
+        for name in group.azs or ("",)
+    ]
+    if cloud.compilation is not None and cloud.compilation.vm_resources is not None:
+        wanted.append((cloud.compilation.vm_resources, cloud.azs.get(cloud.compilation.az, Az(""))))
+    found: dict[str, Document] = {}
+    answers: list[SettingRow] = []
+    for resources, az in wanted:
+        key = resources_key(resources, az)
+        if key in found:
             continue
-        for az in [cloud.azs.get(name, Az(name)) for name in group.azs or ("",)]:
-            key = resources_key(group, az)
-            if key not in found:
-                text = await house.setting(key, "")
-                if not text:
-                    answer = await (await house.clouds.get(az.cpi)).calculate_vm_cloud_properties(group.vm_resources)
-                    text = msgspec.json.encode(answer).decode()
-                    await house.keep(key, text)
-                found[key] = msgspec.json.decode(text)
-    return found
+        text = await house.setting(key, "")
+        if not text:
+            answer = await (await house.clouds.get(az.cpi)).calculate_vm_cloud_properties(resources)
+            text = msgspec.json.encode(answer).decode()
+            answers.append(SettingRow(name=key, value=text))
+        found[key] = msgspec.json.decode(text)
+    return found, tuple(answers)
+
+
+def build_resources(cloud: CloudConfig, calculated: Mapping[str, Document]) -> Document:
+    """What the CPI calculated for compilation VMs."""
+    compilation = cloud.compilation
+    if compilation is None or compilation.vm_resources is None:
+        return {}
+    return calculated[resources_key(compilation.vm_resources, cloud.azs.get(compilation.az, Az("")))]
 
 
 async def pin(
@@ -231,20 +295,24 @@ async def pin(
     return dict(resolved.pins), resolved.rows
 
 
-async def next_set(
-    house: House, deployment: str, row: DeploymentRow | None, pins: dict[str, str]
+def next_set(
+    deployment: str, row: DeploymentRow | None, pins: dict[str, str], sets: Sequence[VariableSetRow], seed: str
 ) -> tuple[int, tuple[VariableSetRow, ...]]:
     """The variable set of this deploy: the last one when its pins are the same (0 when nothing was ever pinned)."""
-    sets = await house.store.find(VariableSetRow, newest_first=True, deployment=deployment)
-    if row is not None and row.variable_set:
-        last = next((one for one in sets if one.id == row.variable_set), None)
-        if last is not None and last.pins == pins:
-            return last.id, ()
+    last = next((one for one in sets if row is not None and one.id == row.variable_set), None)
+    if last is not None and last.pins == pins:
+        return last.id, ()
     if not pins:
         return 0, ()
-    # ids of sets need no gap-free sequence: a preview must not use one up
-    number = max((one.id for one in await house.store.find(VariableSetRow, newest_first=True, limit=1)), default=0) + 1
-    return number, (VariableSetRow(id=number, deployment=deployment, pins=pins),)
+    # a set has its task's number: no other deploy can take it, and a preview uses none up
+    number = seed.rpartition("/")[2]
+    made = VariableSetRow(id=int(number) if number.isdigit() else 0, deployment=deployment, pins=pins)
+    return made.id, (made,)
+
+
+def rotated(before: Mapping[str, str], now: Mapping[str, str]) -> frozenset[str]:
+    """Names that both sets pin, at different versions."""
+    return frozenset(name for name, version in before.items() if now.get(name, version) != version)
 
 
 async def render(

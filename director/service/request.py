@@ -71,6 +71,8 @@ def options_of(
         recreate = {"*"} if before is None else {row.id for row in rows if created.get(row.id, 0) < before}
     if request.change is not None:
         for row in chosen_instances(request.change, rows):
+            if row.lifecycle == "errand" and not row.agent_id and not request.change.instance:
+                continue  # an errand's VM is made for its run; there is nothing to start or stop before
             match request.change.state:
                 case "started" | "stopped" | "detached":
                     states[row.id] = request.change.state

@@ -138,15 +138,15 @@ def cloud_properties(bound: Bound, group: InstanceGroup, az: Az) -> Document:
     if group.vm_type is not None:
         merged.update(bound.cloud.vm_types[group.vm_type].cloud_properties)
     else:
-        merged.update(bound.calculated.get(resources_key(group, az), {}))
+        merged.update(bound.calculated.get(resources_key(group.vm_resources or {}, az), {}))
     for name in group.vm_extensions:
         merged.update(bound.cloud.vm_extensions[name].cloud_properties)
     return merged
 
 
-def resources_key(group: InstanceGroup, az: Az) -> str:
+def resources_key(resources: Mapping[str, int], az: Az) -> str:
     """Under which a CPI's answer for vm_resources is kept."""
-    return f"vm_resources/{az.cpi}/{digest(group.vm_resources)}"
+    return f"vm_resources/{az.cpi}/{digest(dict(resources))}"
 
 
 def _state(group: InstanceGroup, placed: Placed) -> str:
@@ -175,8 +175,14 @@ def _job(bound: Bound, group: InstanceGroup, job: JobBinding, placed: Placed) ->
         inputs=digest(job.seen, own),
         properties=job.properties,
         links=job.told,
+        scripts=_scripts(job.row),
     )
     return JobContext(job.row, spec, {"spec": own, "properties": job.properties, "links": job.links})
+
+
+def _scripts(job: JobRow) -> tuple[str, ...]:
+    targets = [str(target) for target in (job.spec.get("templates") or {}).values()]
+    return tuple(sorted(target.removeprefix("bin/") for target in targets if target.startswith("bin/")))
 
 
 def spec_context(bound: Bound, group: InstanceGroup, placed: Placed, release: ReleaseRow, job: JobRow) -> Document:

@@ -11,11 +11,18 @@ from tests.e2e.lab.shop import cloud_config
 from tests.e2e.lab.site import Site, build_site
 
 
+ORDER = ("test_deploy", "test_instances", "test_rollout", "test_teardown", "test_kill")
+"""Any file runs alone; in this order none has to deploy or delete what another one has deployed."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.lab)
-            item.add_marker(pytest.mark.timeout(240))
+    ours = [item for item in items if Path(__file__).parent in item.path.parents]
+    for item in ours:
+        item.add_marker(pytest.mark.lab)
+        item.add_marker(pytest.mark.timeout(240))
+    places = [place for place, item in enumerate(items) if item in ours]
+    for place, item in zip(places, sorted(ours, key=lambda item: ORDER.index(item.path.stem)), strict=True):
+        items[place] = item
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import json
 import signal
 import tarfile
 import time
+from functools import partial
 from typing import Any
 
 import pytest
@@ -115,8 +116,11 @@ def test_ssh_runs_a_command_on_each_instance(site: Site) -> None:
     assert {instance: words[0] for instance, words in said.items()} == {row["id"]: row["id"] for row in rows}
     assert all(row["exit_code"] in ("0", 0) for row in table)
     for row in rows:
-        users = site.host.path(row["vm_cid"], "/etc/passwd")
-        until("the session's user goes", 10, lambda: "bosh_" not in users.read_text())
+        until("the session's user goes", 10, partial(nobody_visits, site, row))
+
+
+def nobody_visits(site: Site, row: dict[str, Any]) -> bool:
+    return "bosh_" not in site.host.path(row["vm_cid"], "/etc/passwd").read_text()
 
 
 def deploy_slowly(site: Site, greeting: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain, repeat
 from typing import Any
 
 from director.model.actions import Watch
@@ -10,12 +11,14 @@ from director.steps import lookup
 from director.steps.agent_call import ask
 from director.steps.step import Intent, Io, Outcome, StepRun
 
+_SOON = (0.2, 0.3, 0.5)
 _STEP = 1.0
 _REPLY = 10.0
 
 
 class WatchStep(StepRun[Watch]):
-    """First look after ``low`` ms, then each second, the last at ``high``; one look at ``high`` when there is no low."""
+    """First look after ``low`` ms, then soon (most jobs run within a second), then each second, the last at ``high``; one look at ``high``
+    when there is no low."""
 
     kind = "watch"
 
@@ -25,6 +28,7 @@ class WatchStep(StepRun[Watch]):
         began = io.clock.now()
         high = args.high / 1000
         next_look = high if args.low is None else min(args.low / 1000, high)
+        pauses = chain(_SOON, repeat(_STEP))
         state: Any = None
         while True:
             await io.clock.sleep(max(0.0, began + next_look - io.clock.now()))
@@ -36,7 +40,7 @@ class WatchStep(StepRun[Watch]):
                 return Outcome()
             if io.clock.now() - began >= high:
                 break
-            next_look = min(next_look + _STEP, high)
+            next_look = min(next_look + next(pauses), high)
         instance = await lookup.instance(io, args.instance_id)
         message = f"'{instance.name} ({instance.index})' is not running after update."
         failing = _failing(state)

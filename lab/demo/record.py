@@ -50,6 +50,8 @@ class Record:
     tree: str = ""
     stemcell_number: int = 0
     stemcell_sha1: str = ""
+    lost: bool = False
+    """The lab had to be made anew while the director knows of VMs; the next deploy makes them anew too."""
 
     @property
     def file(self) -> Path:
@@ -84,6 +86,7 @@ class Record:
             record.tree = data.get("tree", "")
             record.stemcell_number = data.get("stemcell_number", 0)
             record.stemcell_sha1 = data.get("stemcell_sha1", "")
+            record.lost = data.get("lost", False)
         return record
 
     def save(self) -> None:
@@ -94,6 +97,7 @@ class Record:
             "tree": self.tree,
             "stemcell_number": self.stemcell_number,
             "stemcell_sha1": self.stemcell_sha1,
+            "lost": self.lost,
         }
         temporary = self.file.with_suffix(".new")
         temporary.write_text(json.dumps(data, indent=2) + "\n")

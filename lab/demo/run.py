@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab import house
+from lab import record as lab_record
 from lab.demo import command, memory, parts
 from lab.demo.command import API_PORT
 from lab.demo.record import NAME, TREE, Record
@@ -35,7 +36,7 @@ def run(directory: Path, json_file: Path | None) -> None:
         tell.phase("lab", "A lab: a network namespace with a bridge and a libvirtd of its own"),
         tell.doing("starting"),
     ):
-        lab = house.up(record.lab, record.lab_name)
+        lab = bring_up(record)
     with tell.phase("stemcell", "A stemcell: Debian 12 with our agent"):
         stemcell = build_stemcell(record, tell)
     with tell.phase("director", "The director, in the lab"):
@@ -44,8 +45,11 @@ def run(directory: Path, json_file: Path | None) -> None:
         upload(record, stemcell, tell)
     with tell.phase("deployment", "The deployment: what is going to be done and why, then doing it"):
         manifest = MANIFESTS / "demo.yml"
-        tell.remark(f"$ meristem -d {NAME} deploy {shown(manifest)}")
-        command.show(record, "-d", NAME, "deploy", str(manifest), after="Plan:")
+        options = ["--fix"] if record.lost else []
+        tell.remark(" ".join(["$ meristem -d", NAME, "deploy", *options, shown(manifest)]))
+        command.show(record, "-d", NAME, "deploy", *options, str(manifest), after="Plan:")
+        record.lost = False
+        record.save()
         address = open_web(record, lab)
         tell.remark(f"$ curl http://{address}\n{ask(address).strip()}")
     seconds = round(time.monotonic() - begin, 1)
@@ -56,6 +60,16 @@ def run(directory: Path, json_file: Path | None) -> None:
     megabytes = ", ".join(f"{one / 1024:.0f} MB" for one in agents) or "not seen"
     words = f"Running after {seconds} s. Memory: director {director / 1024:.0f} MB; agents {megabytes}."
     print(farewell(f"http://{address}", record.directory, TREE, words))
+
+
+def bring_up(record: Record) -> Lab:
+    """The lab; where one was lost with its VMs (the machine was off), that is noted."""
+    before = lab_record.load(record.lab)
+    lab = house.up(record.lab, record.lab_name)
+    if record.state.exists() and (before is None or before.holder_pid != lab.record.holder_pid):
+        record.lost = True
+        record.save()
+    return lab
 
 
 def start(record: Record, lab: Lab, tell: Telling) -> None:

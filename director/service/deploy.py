@@ -40,7 +40,7 @@ async def _plan(house: House, context: TaskContext, request: DeployRequest) -> P
     """Plan; commit what the plan refers to. A dry run ends here, having changed nothing."""
     stage = StageLog(context.log, "Preparing deployment")
     async with stage.task("Preparing deployment"):
-        prepared = await prepare(house, request, seed_of(context.task))
+        prepared = await prepare(house, request, seed_of(context.task), log=context.log)
     if request.dry_run:
         raise DryRun
     await store_blobs(house, prepared)

@@ -150,7 +150,7 @@ async def _plan_group(
         errand=group,
         user=request.user,
     )
-    prepared = await prepare(house, wanted, seed_of(context.task))
+    prepared = await prepare(house, wanted, seed_of(context.task), log=context.log)
     await store_blobs(house, prepared)
     if prepared.changes.put:
         await context.commit(prepared.changes)

@@ -39,6 +39,7 @@ from director.plan.packages import Build, builds
 from director.plan.place import Placement, place
 from director.plan.world import Wanted, World
 from director.ports.store import Changes, Store
+from director.ports.task_log import TaskLog
 from director.ports.templates import RenderRequest
 from director.service import configs
 from director.service.catalogue import job_of, releases_of, stemcells_of
@@ -60,8 +61,12 @@ class Prepared(Struct, frozen=True):
     agent_ids: dict[str, str] = field(default_factory=dict)  # by instance id: the VM it has or will have
 
 
-async def prepare(house: House, request: DeployRequest, seed: str, *, ask_agents: bool = True) -> Prepared:
-    """Plan a deploy. ``seed`` makes ids reproducible: the task's id. ``ask_agents`` false: trust the store alone (diff previews)."""
+async def prepare(
+    house: House, request: DeployRequest, seed: str, *, ask_agents: bool = True, log: TaskLog | None = None
+) -> Prepared:
+    """Plan a deploy. ``seed`` makes ids reproducible: the task's id. ``ask_agents`` false: trust the store alone (diff previews).
+    ``log`` receives the calls that planning makes.
+    """
     store = house.store
     cloud_rows = await configs.pinned(store, "cloud", request.cloud_config_ids)
     runtime_rows = await configs.pinned(store, "runtime", request.runtime_config_ids)
@@ -111,7 +116,7 @@ async def prepare(house: House, request: DeployRequest, seed: str, *, ask_agents
         deployment, variables=with_link_names(deployment, linked, domain=house.site.dns_domain)
     )
     links = linked.bound
-    calculated, answers = await calculate(house, deployment, cloud)
+    calculated, answers = await calculate(house, deployment, cloud, log)
     pins, variable_rows = await pin(house, deployment, last, cloud, jobs, links)
     sets = await store.find(VariableSetRow, deployment=name)
     variable_set, set_rows = next_set(name, row, pins, sets, seed)
@@ -154,7 +159,7 @@ async def prepare(house: House, request: DeployRequest, seed: str, *, ask_agents
     )
     if ask_agents:
         options = msgspec.structs.replace(
-            options, unresponsive=await unresponsive(house, wanted, world, options, fix=request.fix)
+            options, unresponsive=await unresponsive(house, wanted, world, options, fix=request.fix, log=log)
         )
     plan = diff(wanted, world, options, ids, [one.address for one in held])
     agent_ids = {one.id: one.agent_id for one in world.instances if one.agent_id} | made_for(plan)
@@ -237,7 +242,7 @@ def as_manifest_asks(options: Options, deployment: Deployment, placement: Placem
 
 
 async def calculate(
-    house: House, deployment: Deployment, cloud: CloudConfig
+    house: House, deployment: Deployment, cloud: CloudConfig, log: TaskLog | None
 ) -> tuple[dict[str, Document], tuple[SettingRow, ...]]:
     """Cloud properties of vm_resources, asked of each CPI once, and the new answers to keep."""
     wanted = [
@@ -256,7 +261,8 @@ async def calculate(
             continue
         text = await house.setting(key, "")
         if not text:
-            answer = await (await house.clouds.get(az.cpi)).calculate_vm_cloud_properties(resources)
+            cpi = await house.clouds.get(az.cpi)
+            answer = await cpi.calculate_vm_cloud_properties(resources, log=log.cpi if log else None)
             text = msgspec.json.encode(answer).decode()
             answers.append(SettingRow(name=key, value=text))
         found[key] = msgspec.json.decode(text)

@@ -10,13 +10,16 @@ from director.model.rows import InstanceRow
 from director.plan.changes import Options, work_for
 from director.plan.ids import Ids
 from director.plan.world import Wanted, World
+from director.ports.task_log import TaskLog
 from director.service.house import House
 
 STALE = 180.0  # seconds: three heartbeats were missed
 PATIENCE, PATIENCE_TO_FIX = 45.0, 10.0
 
 
-async def unresponsive(house: House, wanted: Wanted, world: World, options: Options, *, fix: bool) -> frozenset[str]:
+async def unresponsive(
+    house: House, wanted: Wanted, world: World, options: Options, *, fix: bool, log: TaskLog | None = None
+) -> frozenset[str]:
     """Ids of instances whose agent does not answer get_state; without ``fix`` that is an error (450002 or 450001).
 
     Asked are those that the plan touches, those whose heartbeat is stale, and with ``fix`` all; ignored instances never.
@@ -39,7 +42,7 @@ async def unresponsive(house: House, wanted: Wanted, world: World, options: Opti
                 continue
         asked[spec.id] = vm.agent_id
     seconds = PATIENCE_TO_FIX if fix else PATIENCE
-    answers = await asyncio.gather(*(_ask(house, agent_id, seconds) for agent_id in asked.values()))
+    answers = await asyncio.gather(*(_ask(house, agent_id, seconds, log) for agent_id in asked.values()))
     errors = {instance: error for instance, error in zip(asked, answers, strict=True) if error is not None}
     if errors and not fix:
         raise _refusal(errors, rows)
@@ -52,9 +55,9 @@ def _silent(house: House, agent_id: str) -> bool:
     return last is not None and house.clock.now() - float(last.get("received_at") or 0) > STALE
 
 
-async def _ask(house: House, agent_id: str, seconds: float) -> AgentError | None:
+async def _ask(house: House, agent_id: str, seconds: float, log: TaskLog | None) -> AgentError | None:
     try:
-        await house.agents.call(agent_id, "get_state", timeout=seconds)
+        await house.agents.call(agent_id, "get_state", timeout=seconds, log=log.debug if log else None)
     except AgentError as error:
         return error
     return None

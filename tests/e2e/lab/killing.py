@@ -6,6 +6,7 @@ import json
 import signal
 import sqlite3
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ class Death:
     inventory: Inventory
     states: list[str]
     """States of the step's attempts in the journal at that moment."""
+    starts: Counter[str]
+    """How often libvirt had started each domain by then."""
     blobs: dict[str, int]
     """Blobs by id, with their inodes: a blob that is stored again has another one."""
 
@@ -93,7 +96,9 @@ def kill_through(site: Site, manifest: dict[str, Any], mark: Path) -> Killing:
         )
         place, step = lines[-1].split()
         states = [one["state"] for one in read_journal(site, killing.task) if one["step_id"] == step]
-        killing.deaths[place] = Death(place, step, status, site.host.inventory(), states, blobs(site))
+        killing.deaths[place] = Death(
+            place, step, status, site.host.inventory(), states, site.host.starts(), blobs(site)
+        )
         site.start(**environment)
     killing.finished = site.api.wait(killing.task)
     killing.journal = read_journal(site, killing.task)

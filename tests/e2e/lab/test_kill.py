@@ -84,7 +84,11 @@ def test_the_task_goes_on_from(place: str, site: Site, killing: Killing) -> None
     if kind in ("create_vm", "create_disk", "compile_package"):
         assert there(kind, result, entry, death.inventory, death.blobs) is (point in EFFECT)
     if kind == "create_vm":
-        assert site.host.starts()[result["cid"]] == 1, "libvirt started it more than once"
+        again = site.host.starts()[result["cid"]] - death.starts[result["cid"]]
+        if point in EFFECT:
+            assert again == 0, "libvirt started it a second time"
+        else:
+            assert 1 <= again <= len(entries) - len(death.states) + 1
     elif kind == "create_disk":
         assert end.disks[result["cid"]] == death.inventory.disks.get(result["cid"], end.disks[result["cid"]])
     elif kind == "compile_package":
@@ -120,9 +124,10 @@ def test_nothing_is_there_twice_and_nothing_left(site: Site, killing: Killing) -
     assert set(end.disks) == disks
     assert Counter(end.loops) == Counter(str(site.host.state / "disks" / cid / "disk.raw") for cid in disks)
     assert sorted(end.mounts) == sorted(str(site.host.state / "vms" / cid / "root") for cid in cids)
-    starts = {cid: times for cid, times in site.host.starts().items() if times}
-    made = {one["result"]["cid"] for one in killing.done("create_vm")}
-    assert {cid: starts[cid] for cid in made} == dict.fromkeys(made, 1)
+    starts = site.host.starts()
+    for made in killing.done("create_vm"):
+        # a call that died with the director, elsewhere than at one of the places, may have begun to start it
+        assert 1 <= starts[made["result"]["cid"]] <= len(killing.entries(made["step_id"]))
     assert len(killing.done("compile_package")) == 2
     used = {one["data"]["blob_id"] for one in killing.done("compile_package")}
     assert used <= set(blobs(site))

@@ -44,7 +44,8 @@ def test_a_failing_canary_stops_the_rollout(site: Site, shop: list[dict[str, Any
     message = failed.events[-1]["error"]["message"]
     assert f"web/{canary['id']}" in message
     assert "not running after update" in message
-    assert other["agent_id"] not in agent_calls_by_agent(site.api, failed.task["id"]), "the rollout went on"
+    asked = agent_calls_by_agent(site.api, failed.task["id"])[other["agent_id"]]
+    assert asked == {"get_state": 1}, "the rollout went on: planning asks whether an agent is there, and no more"
     assert cpi_calls(site.api, failed.task["id"]) == {}
     answer = site.inside.get(other["ips"][0])
     assert answer["instance"]["id"] == other["id"]

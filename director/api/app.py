@@ -9,19 +9,33 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from director.api import catalogue, configs, deployments, instances, problems, tasks, various
+from director.api import (
+    catalogue,
+    configs,
+    deployments,
+    events,
+    instances,
+    links,
+    orphans,
+    problems,
+    tasks,
+    variables,
+    various,
+)
 from director.api.auth import Unauthorized
 from director.api.desk import Desk
 from director.api.replies import json
-from director.model.errors import DirectorError
+from director.model.errors import AgentError, CloudError, DirectorError
 
 log = structlog.get_logger("api")
+
+ROOMS = (various, tasks, deployments, instances, problems, variables, links, catalogue, configs, events, orphans)
 
 
 def create_app(desk: Desk) -> FastAPI:
     """The director's API on a desk."""
-    app = FastAPI(title="Meristem director", docs_url=None, redoc_url=None, openapi_url=None)
-    for room in (various, tasks, deployments, instances, problems, catalogue, configs):
+    app = FastAPI(title="Meristem director", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    for room in ROOMS:
         app.include_router(room.routes(desk))
     app.add_exception_handler(DirectorError, _director_error)
     app.add_exception_handler(Unauthorized, _unauthorized)
@@ -35,7 +49,9 @@ async def _director_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, DirectorError)
     if error.code == 0:
         return PlainTextResponse(f"Endpoint '{request.url.path}' not found.\n", status_code=404)
-    return json({"code": error.code, "description": error.description}, error.status)
+    # a cloud or an agent that fails is no fault of the director's
+    status = 502 if isinstance(error, CloudError | AgentError) else error.status
+    return json({"code": error.code, "description": error.description}, status)
 
 
 async def _unauthorized(request: Request, error: Exception) -> Response:

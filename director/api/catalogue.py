@@ -103,7 +103,7 @@ def routes(desk: Desk) -> APIRouter:
         require(request, desk, STEMCELLS)
         deployments = await store.find(DeploymentRow)
         rows = [row for row in await store.find(StemcellRow) if row.cid]
-        return json([_stemcell(row, deployments) for row in rows])
+        return json([show_stemcell(row, deployments) for row in rows])
 
     @router.post("/stemcell_uploads")
     async def needed(request: Request) -> Response:
@@ -216,7 +216,8 @@ def _inspected(row: ReleaseRow, compiled: list[CompiledPackageRow]) -> Document:
     }
 
 
-def _stemcell(row: StemcellRow, deployments: list[DeploymentRow]) -> Document:
+def show_stemcell(row: StemcellRow, deployments: list[DeploymentRow]) -> Document:
+    """A stemcell in one CPI as the API gives it."""
     users = [{"name": one.name} for one in deployments if (row.name, row.version) in one.stemcells]
     return {
         "id": row.id,

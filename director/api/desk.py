@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from director.engine.tasks import Runner
 from director.model.deployment import Document
@@ -21,13 +22,14 @@ class User:
 
 @dataclass(frozen=True)
 class Desk:
-    """The house, its task runner, the users, and what ``GET /info`` says besides. ``earlier``: GET /tasks of ended tasks shows the newest."""
+    """The house, its task runner, the users, and what ``GET /info`` says besides. ``certificates`` are the director's own, as PEM files."""
 
     house: House
     runner: Runner
     users: tuple[User, ...]
     version: str = "0.1.0"
     cpi: str = ""
+    certificates: tuple[Path, ...] = ()
     gateway: Document = field(default_factory=dict[str, object])
     authentication: Document = field(default_factory=lambda: {"type": "basic", "options": {}})
 

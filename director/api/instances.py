@@ -65,10 +65,10 @@ def routes(desk: Desk) -> APIRouter:
         request: Request, name: str, group: str, instance: str, state: str, *, hard: bool = False, action: bool = False
     ) -> Response:
         caller = require(request, desk, ADMIN)
+        text = "" if action else await text_body(request)
         row = await require_deployment(store, name)
         if state not in STATES:
             raise BadRequest(f"State '{state}' is not known", code=40005, remedy=f"Use one of {', '.join(STATES)}")
-        text = "" if action else await text_body(request)
         manifest = text if text.strip() else row.manifest
         if not manifest:
             raise BadRequest(f"Deployment '{name}' was never deployed", code=40001, remedy="Send its manifest along")

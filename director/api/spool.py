@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from msgspec import Struct
-from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
+from director.api.form_file import save_form_file
 from director.api.replies import content_type, json_body, no_endpoint
 from director.model.errors import BadRequest
 from director.service.download import shown
@@ -41,7 +41,7 @@ async def take_upload(request: Request, house: House) -> Upload:
     name = "uploaded archive"
     try:
         if kind == "multipart/form-data":
-            name = await _form_file(request, path)
+            name = await save_form_file(request.headers["content-type"], request.stream(), path)
         else:
             await _body(request, path)
         if not path.stat().st_size:
@@ -56,17 +56,6 @@ async def _body(request: Request, path: Path) -> None:
     with path.open("wb") as out:
         async for chunk in request.stream():
             await asyncio.to_thread(out.write, chunk)
-
-
-async def _form_file(request: Request, path: Path) -> str:
-    async with request.form() as form:
-        file = next((one for one in form.values() if isinstance(one, UploadFile)), None)
-        if file is None:
-            raise BadRequest("The form holds no file", code=40001, remedy="Send the tarball as a file of the form")
-        with path.open("wb") as out:
-            while chunk := await file.read(1 << 20):
-                await asyncio.to_thread(out.write, chunk)
-        return file.filename or "upload"
 
 
 async def _remote(request: Request, path: Path, sha1: str) -> Upload:

@@ -1,26 +1,19 @@
-"""The small ones: /info, /locks, /events, /disks, /resources, /orphaned_vms, /deployments/:d/variables (director API §2, §8)."""
+"""The small ones: /info, /locks, /resources, /jobs, /packages/blobs (director API §2, §6, §8)."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
-
-import msgspec
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from director.api.auth import ADMIN, LIST, READ, identify, require
+from director.api.auth import ADMIN, READ, identify, require
 from director.api.desk import Desk
-from director.api.replies import flag, json, to_task
+from director.api.replies import json
 from director.engine.locks import locks
-from director.model.deployment import Document
-from director.model.errors import BadRequest, NotFound
-from director.model.rows import DiskRow, EventRow, VariableSetRow, VmRow
-from director.service.deletions import DiskRequest
-from director.service.instances import iso, require_deployment
+from director.model.errors import BadRequest
+from director.model.rows import CompiledPackageRow, ReleaseRow
 
-PAGE = 200
+ARCHIVE = "application/x-gzip"
 
 
 def routes(desk: Desk) -> APIRouter:
@@ -66,115 +59,32 @@ def routes(desk: Desk) -> APIRouter:
             ]
         )
 
-    @router.get("/events")
-    async def events(request: Request) -> Response:
-        require(request, desk, LIST)
-        query = request.query_params
-        names = ("task", "deployment", "instance", "user", "action", "object_type", "object_name")
-        where: dict[str, Any] = {name: query[name] for name in names if query.get(name)}
-        before = query.get("before_id")
-        rows = await store.find(
-            EventRow,
-            newest_first=True,
-            limit=PAGE,
-            before=f"{int(before):012d}" if before and before.isdigit() else None,
-            **where,
-        )
-        since, until = _moment(query.get("after_time")), _moment(query.get("before_time"))
-        chosen = [
-            row for row in rows if (since is None or row.timestamp > since) and (until is None or row.timestamp < until)
-        ]
-        return json([_event(row) for row in chosen])
-
-    @router.get("/events/{id}")
-    async def event(request: Request, id: str) -> Response:
-        require(request, desk, LIST)
-        row = await store.get(EventRow, f"{int(id):012d}") if id.isdigit() else None
-        if row is None:
-            raise NotFound("Event not found", code=10000)
-        return json(_event(row))
-
-    @router.get("/disks")
-    @router.get("/orphan_disks")
-    async def disks(request: Request) -> Response:
-        require(request, desk, READ)
-        rows = [row for row in await store.find(DiskRow) if row.orphaned_at is not None]
-        return json(
-            [
-                {
-                    "disk_cid": row.cid,
-                    "size": row.size,
-                    "az": row.az or None,
-                    "deployment_name": row.deployment,
-                    "instance_name": row.instance_name,
-                    "cloud_properties": row.cloud_properties,
-                    "orphaned_at": (iso(row.orphaned_at) or "").replace("T", " ").replace("Z", " UTC"),
-                }
-                for row in rows
-            ]
-        )
-
-    @router.delete("/disks/{cid:path}")
-    async def delete_disk(request: Request, cid: str) -> Response:
-        caller = require(request, desk, ADMIN)
-        orphan = flag(request, "orphan")
-        task = await desk.task(
-            "orphan_disk" if orphan else "delete_orphan_disks",
-            "orphan disk" if orphan else "delete orphan disks",
-            msgspec.to_builtins(DiskRequest(cid, orphan)),
-            user=caller.name,
-            context_id=caller.context_id,
-        )
-        return to_task(task)
-
-    @router.get("/orphaned_vms")
-    async def orphaned_vms(request: Request) -> Response:
-        require(request, desk, READ)
-        rows = [row for row in await store.find(VmRow) if row.orphaned_at is not None]
-        return json(
-            [
-                {
-                    "az": None,
-                    "cid": row.cid,
-                    "deployment_name": row.deployment,
-                    "instance_name": row.instance_id,
-                    "ip_addresses": [one["ip"] for one in row.networks.values() if one.get("ip")],
-                    "orphaned_at": iso(row.orphaned_at),
-                }
-                for row in rows
-            ]
-        )
-
     @router.get("/resources/{id}")
     async def resource(request: Request, id: str) -> Response:
         require(request, desk, READ)
-        return FileResponse(await house.blobs.path(id), media_type="application/x-gzip")
+        return FileResponse(await house.blobs.path(id), media_type=ARCHIVE)
 
-    @router.get("/deployments/{name}/variables")
-    async def variables(request: Request, name: str) -> Response:
+    @router.get("/packages/blobs/{id}")
+    async def package_blob(request: Request, id: str) -> Response:
+        require(request, desk, ADMIN)
+        held = {one.blob_id for row in await store.find(ReleaseRow) for one in row.packages if one.blob_id}
+        if id not in held and id not in {row.blob_id for row in await store.find(CompiledPackageRow)}:
+            raise BadRequest(
+                f"Blob '{id[:80]}' is not a package's", code=40005, remedy="GET /releases/<name> lists them"
+            )
+        return FileResponse(await house.blobs.path(id), media_type=ARCHIVE)
+
+    @router.get("/jobs")
+    async def jobs(request: Request) -> Response:
         require(request, desk, READ)
-        row = await require_deployment(store, name)
-        pinned = await store.get(VariableSetRow, f"{row.variable_set:012d}")
-        return json([{"id": id, "name": variable} for variable, id in sorted((pinned.pins if pinned else {}).items())])
+        names = [request.query_params.get(key) for key in ("release_name", "name", "fingerprint")]
+        if not all(names):
+            return Response(status_code=400)
+        release, name, fingerprint = names
+        for row in await store.find(ReleaseRow, name=release):
+            for job in row.jobs:
+                if (job.name, job.fingerprint) == (name, fingerprint):
+                    return json([{"name": job.name, "fingerprint": job.fingerprint, "spec": job.spec}])
+        return Response(status_code=404)
 
     return router
-
-
-def _event(row: EventRow) -> Document:
-    entry = msgspec.to_builtins(row)
-    entry["id"] = str(row.id)
-    entry["parent_id"] = str(row.parent_id) if row.parent_id else None
-    entry["timestamp"] = int(row.timestamp)
-    return {key: value for key, value in entry.items() if value not in (None, "")}
-
-
-def _moment(text: str | None) -> float | None:
-    """Epoch seconds or a date; 400 for anything else."""
-    if not text:
-        return None
-    try:
-        return float(text) if text.replace(".", "", 1).isdigit() else datetime.fromisoformat(text).timestamp()
-    except ValueError:
-        raise BadRequest(
-            f"Invalid time '{text}'", code=40005, remedy="Give epoch seconds or 2026-01-31T12:00:00Z"
-        ) from None

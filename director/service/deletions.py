@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct, convert
 
 from director.engine.context import TaskContext
@@ -61,15 +63,20 @@ async def run_delete_release(house: House, context: TaskContext) -> str | None:
                 code=30007,
                 remedy="Delete those deployments first",
             )
-    kept = {blob for row in await house.store.find(ReleaseRow) if row not in chosen for blob in _blobs(row)}
-    stage = StageLog(context.log, "Deleting release versions", len(chosen))
-    for row in chosen:
+    await delete_releases(house, context, StageLog(context.log, "Deleting release versions", len(chosen)), chosen)
+    return f"release '{request.name}{'/' + request.version if request.version else ''}' deleted"
+
+
+async def delete_releases(house: House, context: TaskContext, stage: StageLog, rows: Sequence[ReleaseRow]) -> None:
+    """Their rows, and the blobs that no other release version has."""
+    going = {row.key for row in rows}
+    kept = {blob for row in await house.store.find(ReleaseRow) if row.key not in going for blob in _blobs(row)}
+    for row in rows:
         async with stage.task(row.key):
             await context.commit(Changes(delete=((ReleaseRow, row.key),)))
             for blob in _blobs(row) - kept:
                 await house.blobs.delete(blob)
             await audit(house, context.task, "delete", "release", row.key)
-    return f"release '{request.name}{'/' + request.version if request.version else ''}' deleted"
 
 
 async def run_delete_stemcell(house: House, context: TaskContext) -> str | None:

@@ -7,7 +7,9 @@ from functools import partial
 
 from director.engine.context import TaskContext
 from director.engine.tasks import Handler
+from director.service.cleanup import run_cleanup
 from director.service.delete_deployment import run_delete_deployment
+from director.service.delete_vm import run_delete_vm
 from director.service.deletions import run_delete_release, run_delete_stemcell, run_disk
 from director.service.deploy import run_deploy
 from director.service.errands import run_errand
@@ -36,6 +38,8 @@ _BY_TYPE: dict[str, Callable[[House, TaskContext], Awaitable[str | None]]] = {
     "ssh": run_ssh,
     "run_errand": run_errand,
     "cck_scan": run_scan,
+    "delete_artifacts": run_cleanup,
+    "delete_vm": run_delete_vm,
     "cck_apply": run_resolve,
     "cck_scan_and_fix": run_scan_and_fix,
 }

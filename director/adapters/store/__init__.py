@@ -1,1 +1,1 @@
-"""The store in SQL: SQLite in a file or in memory, one schema; laid out so that PostgreSQL joins with the same statements."""
+"""The store in SQL: SQLite in a file or in memory, or PostgreSQL; one schema, the same statements."""

@@ -26,7 +26,7 @@ def insert(name: str, table: Table) -> sqlite.Insert:
 def now(name: str) -> ColumnElement[float]:
     """The database's time, epoch seconds."""
     if name == "postgresql":
-        return literal_column("extract(epoch from clock_timestamp())", Float(53))
+        return literal_column("CAST(extract(epoch from clock_timestamp()) AS double precision)", Float(53))
     return literal_column("epoch_now()", Float(53))
 
 

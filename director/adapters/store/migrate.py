@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Connection, Engine, inspect, text
 
 from director.adapters.store.schema import HEAD, metadata
 from director.model.errors import DirectorError
@@ -26,8 +27,8 @@ def revision(engine: Engine) -> str | None:
         return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
 
 
-def upgrade(engine: Engine, target: str = "head") -> None:
-    """Bring the database to the newest revision, all or nothing."""
+def upgrade(engine: Engine, target: str = "head", lock: Callable[[Connection], None] | None = None) -> None:
+    """Bring the database to the newest revision, all or nothing; ``lock`` keeps others out meanwhile (they find it done)."""
     found = revision(engine)
     if found == HEAD:
         return
@@ -38,6 +39,8 @@ def upgrade(engine: Engine, target: str = "head") -> None:
     config = Config()
     config.set_main_option("script_location", str(_HERE))
     with engine.begin() as connection:
+        if lock is not None:
+            lock(connection)
         config.attributes["connection"] = connection
         try:
             command.upgrade(config, target)

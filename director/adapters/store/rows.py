@@ -35,11 +35,15 @@ def _by_key(kind: type[Row]) -> Select[Any]:
 
 @cache
 def _upsert(dialect: str, kind: type[Row]) -> Insert:
-    statement = insert(dialect, TABLES[kind])
-    return statement.on_conflict_do_update(
+    table = TABLES[kind]
+    statement = insert(dialect, table)
+    statement = statement.on_conflict_do_update(
         index_elements=["key"],
-        set_={column.name: statement.excluded[column.name] for column in TABLES[kind].c if column.name != "key"},
+        set_={column.name: statement.excluded[column.name] for column in table.c if column.name != "key"},
     )
+    # RETURNING makes one statement of many rows. The driver would else send them down a pipeline, and a director that is stopped inside
+    # one counts as busy: the server would not end its transaction for being idle
+    return statement.returning(table.c["key"]) if dialect == "postgresql" else statement
 
 
 def query(

@@ -14,11 +14,14 @@ HEAD = "0001"
 
 metadata = MetaData()
 
+# keys are compared byte by byte in every database, whatever language it was made for
+TEXT = Text().with_variant(Text(collation="C"), "postgresql")
+
 
 def _column_type(hint: Any) -> TypeEngine[Any]:
     if get_origin(hint) in (Union, types.UnionType):
         hint = next(one for one in get_args(hint) if one is not type(None))
-    known: dict[Any, TypeEngine[Any]] = {str: Text(), int: BigInteger(), bool: Boolean(), float: Float()}
+    known: dict[Any, TypeEngine[Any]] = {str: TEXT, int: BigInteger(), bool: Boolean(), float: Float()}
     return known[hint]
 
 
@@ -27,9 +30,9 @@ def _table(kind: type[Row]) -> Table:
     table = Table(
         kind.TABLE,
         metadata,
-        Column("key", Text, primary_key=True),
+        Column("key", TEXT, primary_key=True),
         *(Column(name, _column_type(hints[name]), nullable=True) for name in kind.INDEXED),
-        Column("body", Text, nullable=False),
+        Column("body", TEXT, nullable=False),
     )
     for name in kind.INDEXED:
         Index(f"{kind.TABLE}_by_{name}", table.c[name], table.c["key"])
@@ -41,8 +44,8 @@ TABLES: dict[type[Row], Table] = {kind: _table(kind) for kind in ROWS}
 LEASES = Table(
     "leases",
     metadata,
-    Column("name", Text, primary_key=True),
-    Column("owner", Text, nullable=False),
+    Column("name", TEXT, primary_key=True),
+    Column("owner", TEXT, nullable=False),
     Column("fence", BigInteger, nullable=False),
     Column("expires_at", Float(53), nullable=False),
 )
@@ -51,7 +54,7 @@ Index("leases_by_expires_at", LEASES.c.expires_at)
 SEQUENCES = Table(
     "sequences",
     metadata,
-    Column("name", Text, primary_key=True),
+    Column("name", TEXT, primary_key=True),
     Column("value", BigInteger, nullable=False),
 )
 
@@ -59,7 +62,7 @@ OUTPUT = Table(
     "task_output",
     metadata,
     Column("task_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("kind", Text, primary_key=True),
+    Column("kind", TEXT, primary_key=True),
     Column("start", BigInteger, primary_key=True, autoincrement=False),
     Column("size", BigInteger, nullable=False),
     Column("data", LargeBinary, nullable=False),

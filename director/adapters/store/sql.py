@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,10 +12,12 @@ from sqlalchemy import Connection, Engine
 from director.adapters.store import codec, leases, output, rows
 from director.adapters.store.dialect import MEMORY, Now, insert, open_sqlite
 from director.adapters.store.migrate import create, upgrade
+from director.adapters.store.outage import DatabaseAway
 from director.adapters.store.readers import Readers, ThreadReaders, WriterReads
 from director.adapters.store.schema import SEQUENCES
 from director.adapters.store.topics import Topics, task_topic, topics_of
 from director.adapters.store.writer import Inline, Writer
+from director.model.errors import LeaseLost
 from director.model.rows import Row
 from director.ports.store import Changes, Lease
 
@@ -23,14 +25,27 @@ R = TypeVar("R", bound=Row)
 
 
 class SqlStore:
-    """The director's store. Open it with `open_store`; one writer thread, a few reading ones, wake-ups within the process."""
+    """The director's store. Open it with `open_store` or `open_postgres`; one writer thread, a few reading ones, wake-ups by topic.
 
-    def __init__(self, engine: Engine, writer: Writer | Inline, readers: Readers, *, poll: float) -> None:
+    ``close`` is called when the store closes.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        writer: Writer | Inline,
+        readers: Readers,
+        topics: Topics,
+        *,
+        poll: float,
+        close: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self._engine = engine
         self._writer = writer
         self._readers = readers
-        self._topics = Topics()
+        self._topics = topics
         self._poll = poll
+        self._close = close
 
     @property
     def batches(self) -> int:
@@ -65,7 +80,13 @@ class SqlStore:
                 leases.check(connection, lease)
             prepared.write(connection)
 
-        await self._writer.run(write, lambda: self._topics.tell(topics))
+        try:
+            await self._writer.run(write, topics)
+        except DatabaseAway as error:
+            if lease is None:
+                raise
+            # whether it took effect is not known; who takes the lease next reads it from the rows
+            raise LeaseLost(f"Lease {lease.name} cannot be proved: {error.message}") from error
 
     async def next_id(self, sequence: str) -> int:
         def write(connection: Connection) -> int:
@@ -86,7 +107,7 @@ class SqlStore:
     async def release(self, lease: Lease) -> None:
         await self._writer.run(
             lambda connection: leases.release(connection, lease),
-            lambda: self._topics.tell((f"lease/{lease.name}", "leases")),
+            (f"lease/{lease.name}", "leases"),
         )
 
     async def leases(self, prefix: str = "") -> list[Lease]:
@@ -97,7 +118,7 @@ class SqlStore:
         if data:
             await self._writer.run(
                 lambda connection: output.append(connection, task_id, kind, data),
-                lambda: self._topics.tell((task_topic(task_id),)),
+                (task_topic(task_id),),
             )
 
     async def read_output(
@@ -109,6 +130,8 @@ class SqlStore:
         return self._topics.follow(topic, self._poll)
 
     async def close(self) -> None:
+        if self._close is not None:
+            await self._close()
         await self._readers.close()
         await self._writer.close()
         self._engine.dispose()
@@ -120,9 +143,10 @@ async def open_store(path: Path | str, *, clock: Now | None = None, poll: float 
     ``poll`` seconds is how long a follower waits at most for what another process wrote; ``clock`` replaces the host's time in tests.
     """
     engine = open_sqlite(path, clock=clock)
+    topics = Topics()
     if str(path) == MEMORY:
         create(engine)
-        inline = Inline(engine)
-        return SqlStore(engine, inline, WriterReads(inline), poll=poll)
+        inline = Inline(engine, topics.tell)
+        return SqlStore(engine, inline, WriterReads(inline), topics, poll=poll)
     await asyncio.get_running_loop().run_in_executor(None, upgrade, engine)
-    return SqlStore(engine, Writer(engine), ThreadReaders(engine), poll=poll)
+    return SqlStore(engine, Writer(engine, topics.tell), ThreadReaders(engine), topics, poll=poll)

@@ -1,21 +1,48 @@
-"""Every store contract runs on the file store and on the memory twin, with a clock whose hands a test can turn."""
+"""Every store contract runs on the file store, on its memory twin and on PostgreSQL, with a clock whose hands a test can turn."""
 
 from __future__ import annotations
 
+import itertools
+import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from director.adapters.store.sql import SqlStore, open_store
+
+if TYPE_CHECKING:
+    from postgres_server import PostgresServer
+
+_numbers = itertools.count(1)
+
+# found before the server's own functions by a connection whose search path says so
+CLOCK = """
+CREATE TABLE hands (ahead double precision NOT NULL);
+INSERT INTO hands VALUES (0);
+CREATE FUNCTION clock_timestamp() RETURNS timestamptz LANGUAGE sql AS
+  'SELECT pg_catalog.clock_timestamp() + (SELECT ahead FROM hands) * interval ''1 second''';
+"""
 
 
 class Hands:
     """The database's clock: the host's, moved forward by hand."""
 
     def __init__(self) -> None:
-        self.ahead = 0.0
+        self._ahead = 0.0
+        self.turned: list[Callable[[float], None]] = []
+
+    @property
+    def ahead(self) -> float:
+        return self._ahead
+
+    @ahead.setter
+    def ahead(self, seconds: float) -> None:
+        self._ahead = seconds
+        for tell in self.turned:
+            tell(seconds)
 
     def now(self) -> float:
         return time.time() + self.ahead
@@ -26,9 +53,49 @@ def hands() -> Hands:
     return Hands()
 
 
-@pytest.fixture(params=["file", "memory"])
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One server for all tests of this process; skipped where PostgreSQL or its driver is not installed."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed (extra 'postgres')")
+    from postgres_server import PostgresServer, programs
+
+    bin = programs()
+    if bin is None:
+        pytest.skip("PostgreSQL is not installed (Debian package postgresql)")
+    server = PostgresServer.make(bin)
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def schema(postgres: PostgresServer) -> str:
+    """The name of a new empty schema."""
+    return postgres.schema(f"test_{os.getpid()}_{next(_numbers)}")
+
+
+@pytest.fixture(params=["file", "memory", "postgres"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path, hands: Hands) -> AsyncIterator[SqlStore]:
-    path = tmp_path / "director.db" if request.param == "file" else ":memory:"
-    opened = await open_store(path, clock=hands.now, poll=0.2)
+    if request.param == "postgres":
+        opened = await _in_postgres(request, hands)
+    else:
+        path = tmp_path / "director.db" if request.param == "file" else ":memory:"
+        opened = await open_store(path, clock=hands.now, poll=0.2)
     yield opened
     await opened.close()
+
+
+async def _in_postgres(request: pytest.FixtureRequest, hands: Hands) -> SqlStore:
+    server: PostgresServer = request.getfixturevalue("postgres")
+    name: str = request.getfixturevalue("schema")
+    from director.adapters.store.postgres import open_postgres
+
+    with server.connect() as connection:
+        connection.execute(f"SET search_path TO {name}")
+        connection.execute(CLOCK)
+
+    def turn(seconds: float) -> None:
+        with server.connect() as connection:
+            connection.execute(f"UPDATE {name}.hands SET ahead = {seconds}")
+
+    hands.turned.append(turn)
+    return await open_postgres(server.place(name), poll=0.2)

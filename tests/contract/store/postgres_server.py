@@ -1,0 +1,128 @@
+"""A real PostgreSQL server of a test's own: on loopback, in a directory of its own, run as an ordinary user."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from director.adapters.store.postgres_place import PostgresPlace
+
+USER = "nobody"
+
+
+def programs() -> Path | None:
+    """The directory of initdb and postgres: the newest of Debian's, or the PATH's; None when not installed."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    if found:
+        return found[-1].parent
+    on_path = shutil.which("initdb")
+    return Path(on_path).resolve().parent if on_path else None
+
+
+def as_user(words: list[str]) -> list[str]:
+    """The server refuses to run as root."""
+    if os.geteuid():
+        return words
+    return ["setpriv", f"--reuid={USER}", "--regid=nogroup", "--clear-groups", *words]
+
+
+@dataclass
+class PostgresServer:
+    """``kill`` and ``start`` may be called at any time; the data stay until `remove`."""
+
+    directory: Path
+    bin: Path
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    def make(cls, bin: Path) -> PostgresServer:
+        """A new cluster, started. It need not sync: what a killed process has written, the kernel keeps."""
+        directory = Path(tempfile.mkdtemp(prefix="meristem-pg-"))
+        if os.geteuid() == 0:
+            shutil.chown(directory, USER)
+        words = [str(bin / "initdb"), "-D", str(directory / "data"), "-U", "meristem", "-A", "trust", "-E", "UTF8"]
+        done = subprocess.run(
+            as_user([*words, "--no-sync", "--locale=C.UTF-8"]), capture_output=True, cwd="/", check=False
+        )
+        if done.returncode:
+            shutil.rmtree(directory)
+            raise AssertionError(f"initdb failed: {done.stderr.decode()}")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        server = cls(directory, bin, port)
+        server.start()
+        return server
+
+    def start(self) -> None:
+        """Returns when it answers."""
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": self.port,
+            "unix_socket_directories": self.directory,
+            "shared_buffers": "16MB",
+            "max_connections": 60,
+            "fsync": "off",
+        }
+        words = [str(self.bin / "postgres"), "-D", str(self.directory / "data")]
+        for name, value in settings.items():
+            words += ["-c", f"{name}={value}"]
+        log = self.directory / "server.log"
+        with log.open("ab") as out:
+            self.process = subprocess.Popen(as_user(words), stdout=out, stderr=out, cwd="/", start_new_session=True)
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                self.connect().close()
+                return
+            except psycopg.OperationalError as error:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    raise AssertionError(f"PostgreSQL did not start: {error}\n{log.read_text()[-3000:]}") from error
+                time.sleep(0.05)
+
+    def connect(self) -> psycopg.Connection[Any]:
+        """As the administrator."""
+        return psycopg.connect(**self.parameters, autocommit=True)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return {"host": "127.0.0.1", "port": self.port, "user": "meristem", "dbname": "postgres"}
+
+    def place(self, schema: str, *, wait: float = 30, options: str = "") -> PostgresPlace:
+        """The store in this schema: it stands for a database of its own, which takes the server far longer to make."""
+        return PostgresPlace({**self.parameters, "options": f"-c search_path={schema},pg_catalog {options}"}, wait=wait)
+
+    def schema(self, name: str) -> str:
+        """A new empty schema."""
+        with self.connect() as connection:
+            connection.execute(f'CREATE SCHEMA "{name}"')
+        return name
+
+    def kill(self) -> None:
+        """SIGKILL to the whole server, as a power cut would."""
+        if self.process is not None:
+            # its backends lead process groups of their own
+            self.process.send_signal(signal.SIGSTOP)
+            listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+            for pid in listed.split():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
+            self.process.kill()
+            self.process.wait(10)
+            self.process = None
+
+    def remove(self) -> None:
+        self.kill()
+        shutil.rmtree(self.directory, ignore_errors=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 
 from msgspec import Struct, field
 
@@ -26,11 +26,15 @@ def by_name(az: str) -> str:
 
 
 def spread(
-    group: InstanceGroup, azs: Sequence[str], rows: Sequence[InstanceRow], tie: Callable[[str], str] = by_name
+    group: InstanceGroup,
+    azs: Sequence[str],
+    rows: Sequence[InstanceRow],
+    with_disk: Container[str] = (),
+    tie: Callable[[str], str] = by_name,
 ) -> list[Slot]:
     """Ignored instances stay; those with persistent disks stay while their AZ is listed; the rest goes to the AZ with least.
 
-    ``rows`` by index. ``tie`` orders AZs that are equal otherwise.
+    ``rows`` by index; ``with_disk``: ids of instances that hold a disk. ``tie`` orders AZs that are equal otherwise.
     """
     count = group.instances
     slots: list[Slot] = []
@@ -48,7 +52,7 @@ def spread(
         if len(slots) == count:
             raise removed(row)
         take(row)
-    for row in [one for one in rows if not one.ignore and _has_disk(one) and one.az in placed]:
+    for row in [one for one in rows if not one.ignore and one.id in with_disk and one.az in placed]:
         if len(slots) < count:
             take(row)
     waiting = {az: [row for row in left.values() if row.az == az][::-1] for az in azs}
@@ -60,10 +64,6 @@ def spread(
             slots.append(Slot(az))
             placed[az] += 1
     return slots
-
-
-def _has_disk(row: InstanceRow) -> bool:
-    return row.applied is not None and row.applied.disk is not None
 
 
 def moved(row: InstanceRow, why: str, group: InstanceGroup) -> BadRequest:

@@ -11,7 +11,7 @@ SHORT = 60
 HIDDEN = "<redacted>"
 
 _SECRET_KEY = re.compile(
-    r"passw|passphrase|secret|token|credential|private|(^|[._-])(key|pwd|psk)$|(^|[a-z])[._-]?keys?$", re.I
+    r"passw|passphrase|secret|token|credential|private|(^|[._-])(keys?|pwd|psk)$|(?-i:[a-z]Keys?$)", re.IGNORECASE
 )
 _SECRET_TEXT = re.compile(r"-----BEGIN [A-Z ]*(PRIVATE KEY|CERTIFICATE)-----|://[^/\s:@]+:[^/\s@]+@")
 

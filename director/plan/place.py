@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -46,10 +46,13 @@ def place(
     held: Sequence[AddressRow],
     ids: Ids,
     avoid: Sequence[str] = (),
+    with_disk: Container[str] = (),
 ) -> Placement:
-    """``existing``: all instance rows of the deployment; ``held``: addresses of all deployments; ``avoid``: the director's own."""
-    assigner = Assigner(cloud, {one.address: one for one in held}, set(avoid))
-    owners = {one.address: one.owner for one in held}
+    """``existing``: all instance rows of the deployment; ``held``: addresses of all deployments; ``avoid``: the director's own;
+    ``with_disk``: ids of instances that hold a persistent disk."""
+    known = remembered(existing, {one.address: one for one in held})
+    assigner = Assigner(cloud, known, set(avoid))
+    owners = {address: one.owner for address, one in known.items()}
     tie = _shuffled(ids) if deployment.features.get("randomize_az_placement") else by_name
     chosen: list[tuple[InstanceGroup, list[tuple[Slot, int, bool]]]] = []
     kept: set[str] = set()
@@ -58,7 +61,7 @@ def place(
         if any(network.static_ips for network in group.networks):
             slots = spread_static(group, cloud, rows, owners)
         else:
-            slots = spread(group, group.azs or ("",), rows, tie)
+            slots = spread(group, group.azs or ("",), rows, with_disk, tie)
         kept.update(slot.row.id for slot in slots if slot.row)
         chosen.append((group, number(group, slots, existing)))
     obsolete = tuple(row for row in existing if row.id not in kept)
@@ -78,6 +81,20 @@ def place(
             networks, addresses = assigner.settle(group, instance_id, slot)
             placed.append(Placed(group.name, instance_id, index, slot.az, bootstrap, networks, addresses, slot.row))
     return Placement(tuple(placed), obsolete)
+
+
+def remembered(existing: Sequence[InstanceRow], held: dict[str, AddressRow]) -> dict[str, AddressRow]:
+    """The held addresses, and for instances that hold none (an errand's, between two runs) those of their spec, unless others have them."""
+    holders = {one.owner for one in held.values()}
+    known = dict(held)
+    for row in existing:
+        if row.id in holders or row.applied is None:
+            continue
+        for network, settings in row.applied.vm.networks.items():
+            address = settings.get("ip")
+            if address and address not in known:
+                known[address] = AddressRow(address=address, network=network, deployment=row.deployment, owner=row.id)
+    return known
 
 
 def candidates(group: InstanceGroup, existing: Sequence[InstanceRow]) -> list[InstanceRow]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from functools import cached_property
 
 from msgspec import Struct, field
@@ -33,6 +34,11 @@ class World(Struct, frozen=True, dict=True):
     @cached_property
     def _vms(self) -> dict[str, VmRow]:
         return {one.agent_id: one for one in self.vms if one.cid}
+
+    @property
+    def with_disk(self) -> Container[str]:
+        """Ids of instances that hold a disk."""
+        return self._disks.keys()
 
     def disk_of(self, instance_id: str) -> DiskRow | None:
         """The active managed disk of an instance (or the one being made active)."""

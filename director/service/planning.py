@@ -96,7 +96,7 @@ async def prepare(
     stemcells = await stemcells_of(store, deployment)
     held = await store.find(AddressRow)
     ids = Ids(f"{house.site.uuid}/{seed}")
-    placement = place(deployment, cloud, world.instances, held, ids, house.own_addresses)
+    placement = place(deployment, cloud, world.instances, held, ids, house.own_addresses, world.with_disk)
     options = as_manifest_asks(options, deployment, placement)
     jobs = {
         (wanted.release, wanted.name): job_of(releases[wanted.release], wanted.name, group.name)

@@ -136,8 +136,12 @@ class Yard:
         return World(tuple(self.instances.values()), tuple(self.vms.values()), tuple(self.disks.values()))
 
     def place(self, one: Deployment, seed: str = "") -> Placement:
+        return self._place(one, Ids(seed or f"seed/{self.seed}"))
+
+    def _place(self, one: Deployment, ids: Ids) -> Placement:
+        world = self.world
         held = list(self.addresses.values())
-        return place(one, self.cloud, list(self.instances.values()), held, Ids(seed or f"seed/{self.seed}"))
+        return place(one, self.cloud, world.instances, held, ids, with_disk=world.with_disk)
 
     def wanted(self, one: Deployment, placement: Placement, builds: tuple[Build, ...] = (), **more: Any) -> Wanted:
         specs: list[InstanceSpec] = []
@@ -152,7 +156,7 @@ class Yard:
         """A plan for this world; every call has a seed of its own, as every task has."""
         self.seed += 1
         ids = Ids(f"seed/{self.seed}")
-        placement = place(one, self.cloud, list(self.instances.values()), list(self.addresses.values()), ids)
+        placement = self._place(one, ids)
         wanted = self.wanted(one, placement, **more)
         return diff(wanted, self.world, options or Options(), ids, list(self.addresses))
 
@@ -245,6 +249,7 @@ class Yard:
             object_key=args.object_key,
             deployment="d",
             instance_id=args.instance_id,
+            instance_name=args.instance_name,
             cid=f"disk-{args.object_key}",
             size=args.disk.size,
             name=args.disk.name,

@@ -20,6 +20,9 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
+POOL_OPTIONS = ("max_connections", "pool_timeout")
+
+
 class NatsSection(Section):
     """``nats``: PEM paths; the two of the monitor are ours (heartbeats are heard only with them)."""
 
@@ -32,11 +35,64 @@ class NatsSection(Section):
     monitor_private_key_path: Path | None = None
 
 
+class DbCertificates(Section):
+    """``db.tls.cert``: paths of PEM files."""
+
+    ca: str = ""
+    certificate: str = ""
+    private_key: str = ""
+
+
+class DbTlsFlags(Section):
+    """``db.tls.bosh_internal``: which of the certificates are meant."""
+
+    ca_provided: bool = False
+    mutual_tls_enabled: bool = False
+
+
+class DbTls(Section):
+    """``db.tls``: off, or with the server's name checked unless ``skip_host_verify``."""
+
+    enabled: bool = False
+    skip_host_verify: bool = False
+    cert: DbCertificates = DbCertificates()
+    bosh_internal: DbTlsFlags = DbTlsFlags()
+
+
 class DbSection(Section):
-    """``db``: sqlite with a file (or ``:memory:``)."""
+    """``db``: sqlite with a file (or ``:memory:``), or postgres."""
 
     adapter: str = "sqlite"
     database: str = ""
+    host: str = ""
+    port: int | None = None
+    user: str = ""
+    password: str = Field(default="", repr=False)
+    connection_options: dict[str, Any] = Field(default_factory=dict)
+    connection_wait_timeout: float = 30
+    tls: DbTls = DbTls()
+
+    def parameters(self) -> dict[str, Any]:
+        """For PostgreSQL, by libpq's names: what is given, then TLS, then ``connection_options`` over all. Those that size a pool of
+        connections, which this director has not, are left out."""
+        tls = self.tls
+        found: dict[str, Any] = {
+            "host": self.host,
+            "port": self.port,
+            "user": self.user,
+            "password": self.password,
+            "dbname": self.database,
+        }
+        if tls.enabled:
+            found["sslmode"] = "verify-ca" if tls.skip_host_verify else "verify-full"
+            if tls.bosh_internal.ca_provided:
+                found["sslrootcert"] = tls.cert.ca
+            elif not tls.skip_host_verify:
+                found["sslrootcert"] = "system"  # libpq takes the system's authorities for verify-full only
+            if tls.bosh_internal.mutual_tls_enabled:
+                found |= {"sslcert": tls.cert.certificate, "sslkey": tls.cert.private_key}
+        found |= {name: value for name, value in self.connection_options.items() if name not in POOL_OPTIONS}
+        return {name: value for name, value in found.items() if value not in ("", None)}
 
 
 class BlobstoreSection(Section):
@@ -150,6 +206,7 @@ class MeristemSection(Section):
     nats: BusSection = BusSection()
     cpi: CpiSection = CpiSection()
     certificates: Path | None = None
+    shared: Path | None = None
     task_limit: int = 5
     lease_seconds: float = 30
 
@@ -179,6 +236,16 @@ class DirectorYml(Section):
     default_ssh_options: dict[str, Any] = Field(default_factory=dict)
     version: str = ""
     meristem: MeristemSection = MeristemSection()
+
+    @property
+    def shared(self) -> Path:
+        """What several directors of one database have in common: keys, blobs, certificates of the blob listener, uploads."""
+        return self.meristem.shared or self.dir
+
+    @property
+    def several(self) -> bool:
+        """Whether other directors may be at work on the same database and in the shared directory."""
+        return self.meristem.shared is not None
 
 
 def read_director_yml(path: Path) -> DirectorYml:
@@ -211,11 +278,17 @@ def read_director_yml(path: Path) -> DirectorYml:
 
 def _refuse(found: DirectorYml, path: Path) -> None:
     """What the public form allows and this director has not."""
-    if found.db.adapter != "sqlite":
+    if found.db.adapter not in ("sqlite", "postgres"):
         raise BadRequest(
             f"db.adapter '{found.db.adapter}' is not available",
             place=Place(str(path), 0, "/db/adapter"),
-            remedy="Use sqlite with a file in db.database",
+            remedy="Use postgres, or sqlite with a file in db.database",
+        )
+    if found.db.adapter == "postgres" and not found.db.database:
+        raise BadRequest(
+            "db.adapter postgres needs the name of its database",
+            place=Place(str(path), 0, "/db/database"),
+            remedy="Name an existing database; its tables are made at the first start",
         )
     if found.blobstore.provider != "local":
         raise BadRequest(

@@ -32,7 +32,9 @@ from director.adapters.cloud.clouds import CpiClouds
 from director.adapters.cloud.spec import CpiSpec
 from director.adapters.listener import Address, Listener
 from director.adapters.secrets import StoreSecrets
-from director.adapters.store.life import Life
+from director.adapters.store.life import Life, alone
+from director.adapters.store.postgres import open_postgres
+from director.adapters.store.postgres_place import PostgresPlace
 from director.adapters.store.sql import SqlStore, open_store
 from director.adapters.task_log import StoreTaskLog
 from director.adapters.templates import ErbTemplates
@@ -43,7 +45,7 @@ from director.engine.ports import Ports
 from director.engine.probe import probe_of
 from director.engine.tasks import Runner
 from director.manifest.cpi_config import load_cpi_configs
-from director.model.errors import DirectorError
+from director.model.errors import DirectorError, RowChanged
 from director.model.rows import SettingRow, VmRow
 from director.ports.store import Changes
 from director.service import configs
@@ -85,11 +87,14 @@ async def _start(config: DirectorYml, stack: contextlib.AsyncExitStack) -> None:
     config.dir.mkdir(parents=True, exist_ok=True)
     life = Life.take(config.dir / "director.lock")
     stack.callback(life.close)
-    store = await open_store(config.db.database or config.dir / "director.db")
+    config.shared.mkdir(parents=True, exist_ok=True)
+    store = await _store(config, life)
     stack.push_async_callback(store.close)
     identity = await _uuid(store, config)
     clock = SystemClock()
-    blobs, listener = _blobs(config)
+    with alone(config.shared / "start.lock"):
+        blobs, listener = _blobs(config)
+        secrets = StoreSecrets(store, config.shared / "secrets.key", config.name)
     await listener.start()
     stack.push_async_callback(listener.stop)
     agents = await _bus(config, store, stack)
@@ -101,7 +106,6 @@ async def _start(config: DirectorYml, stack: contextlib.AsyncExitStack) -> None:
     )
     (config.dir / "locks").mkdir(exist_ok=True)
     stack.push_async_callback(clouds.close)
-    secrets = StoreSecrets(store, config.dir / "secrets.key", config.name)
     templates = ErbTemplates()
     stack.push_async_callback(templates.close)
     site = _site(config, identity)
@@ -114,7 +118,7 @@ async def _start(config: DirectorYml, stack: contextlib.AsyncExitStack) -> None:
         templates=templates,
         clock=clock,
         site=site,
-        spool=config.dir / "spool",
+        spool=config.shared / "spool",
         own_addresses=_own_addresses(config),
         max_threads=config.max_threads,
     )
@@ -148,25 +152,40 @@ async def _start(config: DirectorYml, stack: contextlib.AsyncExitStack) -> None:
     log.info("director started", name=config.name, uuid=identity, version=desk.version)
 
 
+async def _store(config: DirectorYml, life: Life) -> SqlStore:
+    if config.db.adapter == "postgres":
+        place = PostgresPlace(config.db.parameters(), wait=config.db.connection_wait_timeout)
+        return await open_postgres(place, name=life.home)
+    return await open_store(config.db.database or config.dir / "director.db")
+
+
 async def _uuid(store: SqlStore, config: DirectorYml) -> str:
-    """The file's uuid, or one made once."""
-    row = await store.get(SettingRow, "uuid")
-    if row is not None and config.uuid in ("", row.value):
-        return row.value
-    row = SettingRow(name="uuid", value=config.uuid or str(uuid.uuid4()))
-    await store.commit(Changes(put=(row,)))
-    return row.value
+    """The file's uuid, or one made once; of several directors that start at once, the first one's."""
+    while True:
+        found = await store.get(SettingRow, "uuid")
+        if found is not None and config.uuid in ("", found.value):
+            return found.value
+        row = SettingRow(name="uuid", value=config.uuid or str(uuid.uuid4()))
+        with contextlib.suppress(RowChanged):
+            await store.commit(Changes(put=(row,), expect=((SettingRow, row.key, found),)))
 
 
 def _blobs(config: DirectorYml) -> tuple[FolderBlobs, BlobListener]:
     host = config.meristem.blobs.address or config.runtime.ip
     port = config.meristem.blobs.port
-    files = blob_ca.create(config.meristem.certificates or config.dir / "certificates", [host])
-    signer = Signer(secret_file(config.dir / "blobs.secret"), f"https://{host}:{port}")
-    folder = Path(config.blobstore.options.get("blobstore_path") or config.dir / "blobs")
+    files = blob_ca.create(
+        config.meristem.certificates or config.shared / "certificates", [host], server=_server(config, host)
+    )
+    signer = Signer(secret_file(config.shared / "blobs.secret"), f"https://{host}:{port}")
+    folder = Path(config.blobstore.options.get("blobstore_path") or config.shared / "blobs")
     given = config.agent.env.get("bosh", {}).get("blobstores")
-    blobs = FolderBlobs(folder, signer, ca=files.ca.read_text(), settings=given)
+    blobs = FolderBlobs(folder, signer, ca=files.ca.read_text(), settings=given, shared=config.several)
     return blobs, BlobListener(blobs, signer, Address(host, port, files.certificate, files.key))
+
+
+def _server(config: DirectorYml, host: str) -> str:
+    """The name of the listener's certificate: each director has its own, of the CA they share."""
+    return f"blobs_server-{host}" if config.several else "blobs_server"
 
 
 async def _bus(config: DirectorYml, store: SqlStore, stack: contextlib.AsyncExitStack) -> NatsAgents:
@@ -187,7 +206,7 @@ async def _bus(config: DirectorYml, store: SqlStore, stack: contextlib.AsyncExit
         await server.supervise()
         stack.push_async_callback(server.release)
     elif bus.users_file is not None:
-        users = UsersFile(bus.users_file, bus.pid_file)
+        users = UsersFile(bus.users_file, bus.pid_file, shared=config.several)
     monitor = None
     if nats.monitor_certificate_path and nats.monitor_private_key_path:
         monitor = BusIdentity(nats.server_ca_path, nats.monitor_certificate_path, nats.monitor_private_key_path)

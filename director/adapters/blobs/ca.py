@@ -14,6 +14,7 @@ class ListenerFiles:
     """PEM files in one directory."""
 
     directory: Path
+    server: str = "blobs_server"
 
     @property
     def ca(self) -> Path:
@@ -25,16 +26,17 @@ class ListenerFiles:
 
     @property
     def certificate(self) -> Path:
-        return self.directory / "blobs_server.pem"
+        return self.directory / f"{self.server}.pem"
 
     @property
     def key(self) -> Path:
-        return self.directory / "blobs_server.key"
+        return self.directory / f"{self.server}.key"
 
 
-def create(directory: Path, hosts: Sequence[str]) -> ListenerFiles:
-    """Make what is missing; ``hosts`` are the names and addresses by which agents reach the listener."""
-    files = ListenerFiles(directory)
+def create(directory: Path, hosts: Sequence[str], *, server: str = "blobs_server") -> ListenerFiles:
+    """Make what is missing; ``hosts`` are the names and addresses by which agents reach the listener. Listeners of one CA differ by
+    ``server``."""
+    files = ListenerFiles(directory, server)
     directory.mkdir(parents=True, exist_ok=True)
     if not (files.ca.exists() and files.ca_key.exists()):
         _, pair = Authority.create("meristem-blobs-ca")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import re
+import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -16,16 +18,24 @@ from director.model.errors import DirectorError, NotFound, Place
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 _CHUNK = 1 << 20
+_DAY = 86400.0
 
 
 class FolderBlobs:
     """A blob appears whole or not at all, and stays after a power cut. ``ca`` is the PEM that agents check the listener by.
 
-    ``settings`` replaces what agents are told of the blobstore (``agent.env.bosh.blobstores`` of director.yml).
+    ``settings`` replaces what agents are told of the blobstore (``agent.env.bosh.blobstores`` of director.yml). In a ``shared`` folder
+    what is half written may be another director's: it is removed when it is a day old, not at once.
     """
 
     def __init__(
-        self, folder: Path, signer: Signer | None = None, *, ca: str = "", settings: list[Document] | None = None
+        self,
+        folder: Path,
+        signer: Signer | None = None,
+        *,
+        ca: str = "",
+        settings: list[Document] | None = None,
+        shared: bool = False,
     ) -> None:
         self.folder = folder
         self._signer = signer
@@ -40,7 +50,9 @@ class FolderBlobs:
                 remedy="See blobstore.options.blobstore_path.",
             ) from None
         for left in folder.glob(".incoming-*"):
-            left.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                if not shared or time.time() - left.stat().st_mtime > _DAY:
+                    left.unlink()
 
     def file(self, blob_id: str) -> Path:
         """Where the blob is or would be. Raises `NotFound` for what cannot be an id."""

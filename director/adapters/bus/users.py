@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
 import signal
 import threading
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from pathlib import Path
 
 from director.adapters.authority import write_private
@@ -20,12 +22,14 @@ _AGENT = re.compile(r"CN=(?P<id>.+?)(?:\.bootstrap)?\.agent\.bosh-internal$")
 class UsersFile:
     """Who the server lets in: director, monitor, and the agents admitted so far (read back from the file at first).
 
-    Safe to use from several threads.
+    Safe to use from several threads. When it is ``shared`` by several directors, each change is made to what the file says by then, under
+    a lock file beside it, and nobody throws out agents that it does not know.
     """
 
-    def __init__(self, path: Path, pid_file: Path | None) -> None:
+    def __init__(self, path: Path, pid_file: Path | None, *, shared: bool = False) -> None:
         self.path = path
         self._pid_file = pid_file
+        self._shared = shared
         self._agents: set[str] = self._read()
         self._writing = threading.Lock()
 
@@ -40,18 +44,18 @@ class UsersFile:
 
     def admit(self, agent_ids: Iterable[str]) -> bool:
         """Add these; one write and one reload for all. False when all were in already."""
-        with self._writing:
+        with self._changing():
             return self._set(self._agents | set(agent_ids))
 
     def expel(self, agent_ids: Iterable[str]) -> bool:
         """Remove these; the server closes their connections."""
-        with self._writing:
+        with self._changing():
             return self._set(self._agents - set(agent_ids))
 
     def replace(self, agent_ids: Iterable[str]) -> bool:
-        """Exactly these: what the store says at start."""
-        with self._writing:
-            return self._set(set(agent_ids))
+        """Exactly these: what the store says at start. With other directors at work these too, for theirs may not be in the store yet."""
+        with self._changing():
+            return self._set(set(agent_ids) | (self._agents if self._shared else set()))
 
     def reload(self) -> None:
         """SIGHUP to the server; quiet when it does not run (it reads the file when it starts)."""
@@ -79,6 +83,17 @@ class UsersFile:
                 place=Place(str(self._pid_file)),
                 remedy="Run the director as the user of nats-server, or leave meristem.nats.users_file to a sync process.",
             ) from None
+
+    @contextmanager
+    def _changing(self) -> Generator[None]:
+        with self._writing:
+            if not self._shared:
+                yield
+                return
+            with self.path.with_suffix(".lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                self._agents = self._read()
+                yield
 
     def _set(self, agents: set[str]) -> bool:
         if agents == self._agents and self.path.exists():

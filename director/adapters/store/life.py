@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import secrets
+from collections.abc import Generator
 from pathlib import Path
 from typing import IO
 
@@ -12,11 +14,12 @@ from director.model.errors import DirectorError
 
 
 class Life:
-    """Held until `close` or the end of the process, however that comes. ``owner`` names this life, ``earlier`` starts the names of all of
-    its home's lives."""
+    """Held until `close` or the end of the process, however that comes. ``home`` names the directory, ``owner`` this life, ``earlier`` starts
+    the names of all of its home's lives."""
 
     def __init__(self, file: IO[str], home: str) -> None:
         self._file = file
+        self.home = home
         self.earlier = f"{home}#"
         self.owner = f"{home}#{secrets.token_hex(6)}"
 
@@ -43,3 +46,11 @@ class Life:
 
     def close(self) -> None:
         self._file.close()
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Generator[None]:
+    """Wait until no other process holds this lock file: directors that start at once make the files they share one after the other."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

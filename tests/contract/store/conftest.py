@@ -14,7 +14,7 @@ import pytest
 from director.adapters.store.sql import SqlStore, open_store
 
 if TYPE_CHECKING:
-    from postgres_server import PostgresServer
+    from tests.contract.store.postgres_server import PostgresServer
 
 _numbers = itertools.count(1)
 
@@ -57,7 +57,7 @@ def hands() -> Hands:
 def postgres() -> Iterator[PostgresServer]:
     """One server for all tests of this process; skipped where PostgreSQL or its driver is not installed."""
     pytest.importorskip("psycopg", reason="psycopg is not installed (extra 'postgres')")
-    from postgres_server import PostgresServer, programs
+    from tests.contract.store.postgres_server import PostgresServer, programs
 
     bin = programs()
     if bin is None:

@@ -27,7 +27,7 @@ from director.adapters.store.postgres_writer import lock
 from director.adapters.store.sql import SqlStore
 
 if TYPE_CHECKING:
-    from postgres_server import PostgresServer
+    from tests.contract.store.postgres_server import PostgresServer
 
 Open = Callable[..., Any]
 

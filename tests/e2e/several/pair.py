@@ -1,0 +1,132 @@
+"""Two directors of ours on loopback with one PostgreSQL, one bus and one dummy cloud between them."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.contract.store.postgres_server import PostgresServer
+from tests.e2e.loopback.api import Api
+from tests.e2e.loopback.bus import Bus, free_port, start_bus
+from tests.e2e.loopback.certificates import Authority
+from tests.e2e.loopback.cloud import DummyCloud, own_agent
+from tests.e2e.loopback.world import director_yml, launch
+
+LEASE = 4.0
+
+
+@dataclass
+class Director:
+    """One of the two: its own directory, ports and process."""
+
+    name: str
+    directory: Path
+    config: Path
+    port: int
+    api: Api
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> Path:
+        return self.directory / "director.log"
+
+    @property
+    def home(self) -> str:
+        """How leases name it."""
+        return (self.directory / "state" / "director.lock").read_text().strip()
+
+    def start(self) -> None:
+        self.process = launch(self.config, self.log, self.port)
+
+    def send(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """SIGKILL, as a power cut would."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(10)
+
+    def stop(self) -> None:
+        self.api.close()
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.send(signal.SIGCONT)
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+
+@dataclass
+class Pair:
+    """Both directors and what they share."""
+
+    directory: Path
+    postgres: PostgresServer
+    bus: Bus
+    cloud: DummyCloud
+    directors: list[Director] = field(default_factory=list[Director])
+
+    def lease_of(self, task: int) -> tuple[str, int]:
+        """Who works on a task, and its fence."""
+        with self.postgres.connect() as connection:
+            row = connection.execute("SELECT owner, fence FROM leases WHERE name = %s", [f"task/{task}"]).fetchone()
+        return (str(row[0]), int(row[1])) if row else ("", 0)
+
+    def runner_of(self, task: int) -> tuple[Director, Director]:
+        """The director that works on a task, and the other one."""
+        owner, _ = self.lease_of(task)
+        (runner,) = [one for one in self.directors if owner.startswith(f"{one.home}#")]
+        (other,) = [one for one in self.directors if one is not runner]
+        return runner, other
+
+    def stop(self) -> None:
+        for one in self.directors:
+            one.stop()
+        self.cloud.close()
+        self.bus.stop()
+        self.postgres.remove()
+
+
+def _director(pair: Pair, name: str, authority: Authority, shared: Path) -> Director:
+    directory = pair.directory / name
+    directory.mkdir()
+    port = free_port()
+    words: dict[str, Any] = director_yml(pair.directory, port, pair.bus, pair.cloud, authority)
+    known = pair.postgres.parameters
+    words["dir"] = str(directory / "state")
+    words["db"] = {
+        "adapter": "postgres",
+        "database": known["dbname"],
+        **{key: known[key] for key in ("host", "port", "user")},
+    }
+    del words["meristem"]["certificates"]
+    words["meristem"] |= {"shared": str(shared), "lease_seconds": LEASE}
+    config = directory / "director.yml"
+    config.write_text(yaml.safe_dump(words, sort_keys=False))
+    return Director(name, directory, config, port, Api(f"https://127.0.0.1:{port}", authority.certificate))
+
+
+def build_pair(directory: Path, programs: Path) -> Pair:
+    """Both directors are started at the same moment on an empty database."""
+    authority = Authority(directory / "certs")
+    bus = start_bus(directory / "nats", authority)
+    pair = Pair(directory, PostgresServer.make(programs), bus, DummyCloud.build(directory, bus.url, own_agent()))
+    try:
+        pair.directors += [_director(pair, name, authority, directory / "shared") for name in ("a", "b")]
+        with ThreadPoolExecutor() as pool:
+            for started in [pool.submit(one.start) for one in pair.directors]:
+                started.result()
+    except BaseException:
+        pair.stop()
+        raise
+    return pair

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import logging
 import ssl
@@ -16,15 +17,22 @@ log = logging.getLogger(__name__)
 
 _CHUNK = 1 << 18
 _ATTEMPTS = 4
+_PATIENCE = 120.0
+_LONGEST_PAUSE = 2.0
+_NO_WAY = (errno.EHOSTUNREACH, errno.ENETUNREACH)
 _TIMEOUT = 60.0
 
 
 class Transfer:
-    """Speaks to blob servers; ``ca`` (PEM) replaces the system's trust when given."""
+    """Speaks to blob servers; ``ca`` (PEM) replaces the system's trust when given.
 
-    def __init__(self, ca: str = "", first_pause: float = 0.5) -> None:
+    A server that is away (the director restarts, another one takes over) is waited for, ``patience`` seconds at most.
+    """
+
+    def __init__(self, ca: str = "", first_pause: float = 0.5, patience: float = _PATIENCE) -> None:
         self._ca = ca
         self._first_pause = first_pause
+        self._patience = patience
         self._context: ssl.SSLContext | None = None
 
     def get(self, url: str, headers: Mapping[str, str], target: Path) -> None:
@@ -37,22 +45,28 @@ class Transfer:
 
     def _attempt(self, method: str, url: str, headers: Mapping[str, str], path: Path) -> None:
         pause = self._first_pause
-        for attempt in range(1, _ATTEMPTS + 1):
+        began = time.monotonic()
+        attempt = answered = 0
+        while True:
+            attempt += 1
+            away = False
             try:
                 status = self._once(method, url, headers, path)
             except (OSError, http.client.HTTPException) as error:
                 problem = str(error) or type(error).__name__
+                away = isinstance(error, (ConnectionError, TimeoutError)) or getattr(error, "errno", None) in _NO_WAY
             else:
                 if status < 300:
                     return
                 problem = f"HTTP status {status}"
                 if status < 500 and status not in (408, 429):
                     raise BlobError(f"{method} {_public(url)}: {problem}")
-            if attempt == _ATTEMPTS:
-                raise BlobError(f"{method} {_public(url)}: {problem}, after {_ATTEMPTS} attempts")
+            answered += not away
+            if answered >= _ATTEMPTS or (away and time.monotonic() - began > self._patience):
+                raise BlobError(f"{method} {_public(url)}: {problem}, after {attempt} attempts")
             log.warning("%s %s: %s; attempt %d follows", method, _public(url), problem, attempt + 1)
             time.sleep(pause)
-            pause *= 2
+            pause = min(pause * 2, _LONGEST_PAUSE)
 
     def _once(self, method: str, url: str, headers: Mapping[str, str], path: Path) -> int:
         parts = urllib.parse.urlsplit(url)

@@ -17,7 +17,7 @@ from agent_bus import Authority
 class BlobServer:
     """Blobs in memory. ``gate`` open: requests pass; closed: they wait. ``failures``: answer 503 that many times."""
 
-    def __init__(self, folder: Path, authority: Authority) -> None:
+    def __init__(self, folder: Path, authority: Authority, port: int = 0) -> None:
         self.blobs: dict[str, bytes] = {}
         self.gate = threading.Event()
         self.gate.set()
@@ -36,12 +36,13 @@ class BlobServer:
             def log_message(self, format: str, *args: Any) -> None:
                 return
 
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         certificate, key = authority.issue("blobs", server=True)
         (folder / "blobs.pem").write_text(certificate + key)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(folder / "blobs.pem")
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.port = self._server.server_port
         self._server.daemon_threads = True
         self._server.handle_error = lambda request, client_address: None
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)

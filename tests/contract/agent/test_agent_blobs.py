@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,6 +44,31 @@ def test_a_server_in_trouble_is_asked_again(store: BlobServer, transfer: Transfe
     store.failures = 100
     with pytest.raises(BlobError, match=r"HTTP status 503, after 4 attempts$"):
         transfer.get(store.url("GET", "b"), {}, tmp_path / "target")
+
+
+def test_a_server_that_is_away_is_waited_for(
+    store: BlobServer, transfer: Transfer, authority: Authority, tmp_path: Path
+) -> None:
+    """As a director's is while it starts again: longer than four attempts take."""
+    url = store.url("GET", "b")
+    store.close()
+    successors: list[BlobServer] = []
+
+    def start_again() -> None:
+        successors.append(BlobServer(tmp_path / "blob-server", authority, store.port))
+        successors[0].add(b"content", "b")
+
+    timer = threading.Timer(0.7, start_again)
+    timer.start()
+    try:
+        transfer.get(url, {}, tmp_path / "target")
+        assert (tmp_path / "target").read_bytes() == b"content"
+    finally:
+        timer.join()
+        successors[0].close()
+    hasty = Transfer(authority.pem, first_pause=0.01, patience=0.1)
+    with pytest.raises(BlobError, match="Connection refused, after"):
+        hasty.get(url, {}, tmp_path / "target")
 
 
 def test_a_refusal_is_final_and_shows_no_signature(store: BlobServer, transfer: Transfer, tmp_path: Path) -> None:

@@ -169,6 +169,7 @@ def main(argv: list[str] | None = None) -> int:
         level=logging.INFO if options.verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(message)s"
     )
     logging.getLogger("httpx2").setLevel(logging.WARNING)
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     try:
         config = read(options.config)
     except (OSError, ValueError, CpiError) as error:

@@ -16,7 +16,7 @@ from cpi import lock
 from cpi.sim.inventory import Inventory, Item
 from cpi.sim.launch import LOCK
 from tests.e2e.loopback.api import Api
-from tests.e2e.loopback.archives import OPERATING_SYSTEM, build_stemcell
+from tests.e2e.loopback.archives import OPERATING_SYSTEM, Job, build_release, build_stemcell
 from tests.e2e.loopback.bus import Bus, free_port, start_bus
 from tests.e2e.loopback.certificates import Authority
 from tests.e2e.loopback.cloud import DummyCloud
@@ -109,31 +109,21 @@ def build_sim_world(directory: Path, agent_wait: float = 30) -> SimWorld:
     world = SimWorld(directory, bus, Api(f"https://127.0.0.1:{port}", authority.certificate, USER, PASSWORD), process)
     build_stemcell(directory / "stemcell.tgz", api_version=3, formats=("sim",))
     world.api.upload_release(build_shop(directory / "shop.tgz"))
+    world.api.upload_release(build_release(directory / "bare.tgz", "bare", "1.0", [Job("idle")], []))
     return world
 
 
-def fleet(name: str, instances: int, greeting: str = "hello", **group: Any) -> dict[str, Any]:
-    """One group `front`; everybody at once, without canaries."""
+def fleet(name: str, **groups: int) -> dict[str, Any]:
+    """Groups of idle instances; everybody at once, without canaries."""
+    common = {"azs": ["z1"], "vm_type": "small", "stemcell": "default", "networks": [{"name": "a"}]}
+    watch = {"canary_watch_time": "1-20000", "update_watch_time": "1-20000"}
     return {
         "name": name,
-        "releases": [{"name": "shop", "version": "latest"}],
+        "releases": [{"name": "shop", "version": "latest"}, {"name": "bare", "version": "latest"}],
         "stemcells": [{"alias": "default", "os": OPERATING_SYSTEM, "version": "latest"}],
-        "update": {
-            "canaries": 0,
-            "max_in_flight": 20,
-            "canary_watch_time": "1-20000",
-            "update_watch_time": "1-20000",
-        },
+        "update": {"canaries": 0, "max_in_flight": 20, **watch},
         "instance_groups": [
-            {
-                "name": "front",
-                "instances": instances,
-                "jobs": [{"name": "web", "release": "shop", "properties": {"greeting": greeting}}],
-                "azs": ["z1"],
-                "vm_type": "small",
-                "stemcell": "default",
-                "networks": [{"name": "a"}],
-                **group,
-            }
+            {"name": group, "instances": number, "jobs": [{"name": "idle", "release": "bare"}], **common}
+            for group, number in groups.items()
         ],
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -23,18 +24,28 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimWorld]:
         built.stop()
 
 
+def wide(front: int, greeting: str = "hello") -> dict[str, Any]:
+    """Group `front`, whose job has packages and templates, and group `store` with persistent disks."""
+    manifest = fleet("wide", front=front, store=2)
+    first, second = manifest["instance_groups"]
+    first["jobs"] = [{"name": "web", "release": "shop", "properties": {"greeting": greeting}}]
+    second["persistent_disk_type"] = "small"
+    return manifest
+
+
 def test_twenty_instances_come_change_and_go(world: SimWorld) -> None:
     cloud, api = world.cloud("wide"), world.api
-    finished = api.deploy(fleet("wide", 20, persistent_disk_type="small"))
+    finished = api.deploy(wide(18))
     assert {"base", "greet"} == {task.split("/")[0] for task in finished.tasks_of("Compiling packages")}
     assert len(running(api.instances("wide"))) == 20
-    assert (len(cloud.all("vm")), len(cloud.all("disk"))) == (20, 20)
+    assert (len(cloud.all("vm")), len(cloud.all("disk"))) == (20, 2)
 
     before = cloud.counters("calls:")
-    api.deploy(fleet("wide", 20, greeting="good day", persistent_disk_type="small"))
+    finished = api.deploy(wide(18, "good day"))
     assert cloud.counters("calls:") == before, "a changed property needs no call of the cloud"
+    assert len(finished.tasks_of("Updating instance")) == 18
 
-    api.deploy(fleet("wide", 5, greeting="good day", persistent_disk_type="small"))
+    api.deploy(wide(3, "good day"))
     assert len(running(api.instances("wide"))) == 5
     assert len(cloud.all("vm")) == 5
 
@@ -44,3 +55,45 @@ def test_twenty_instances_come_change_and_go(world: SimWorld) -> None:
         api.run("DELETE", f"/disks/{orphan['disk_cid']}")
     assert cloud.all("disk") == []
     assert cloud.counters("made:")["vm"] == cloud.counters("calls:")["create_vm"]
+
+
+def test_a_refused_call_is_tried_again(world: SimWorld) -> None:
+    rate = {"create_vm": {"per_second": 4, "burst": 1}}
+    cloud = world.cloud("rated", rate_limit=rate, latency={"find": 200})
+    world.api.deploy(fleet("rated", front=2))
+    assert len(running(world.api.instances("rated"))) == 2
+    assert cloud.counters("refused:")["create_vm"] >= 1
+    assert cloud.counters("made:")["vm"] == len(cloud.all("vm")) == 2
+    world.api.delete_deployment("rated")
+    assert cloud.all("vm") == []
+
+
+def test_a_call_refused_for_too_long_fails_clearly(world: SimWorld) -> None:
+    cloud = world.cloud("tight", rate_limit={"create_vm": {"per_second": 0.01, "burst": 1}})
+    failed = world.api.deploy(fleet("tight", front=2), expect="error")
+    assert "Rate limit exceeded: create_vm at most 0.01 per second" in failed.task["result"]
+    assert cloud.counters("made:")["vm"] == 1
+    world.api.delete_deployment("tight")
+    assert cloud.all("vm") == []
+
+
+@pytest.mark.parametrize("how", ["error", "die"])
+def test_a_lost_answer_is_found_again_by_its_key(world: SimWorld, how: str) -> None:
+    cloud = world.cloud(f"lost-{how}", faults=[{"kind": "lost", "method": "create_vm", "nth": 1, "how": how}])
+    world.api.deploy(fleet("lost", front=1))
+    (row,) = [row for row in world.api.instances("lost") if row["job_name"] == "front"]
+    assert cloud.counters("fault:") == {"0:lost": 1}
+    assert cloud.counters("made:")["vm"] == cloud.counters("calls:")["create_vm"] == 1, "a second VM was made"
+    assert cloud.counters("calls:")["find"] >= 1
+    assert [vm.cid for vm in cloud.all("vm")] == [row["vm_cid"]]
+    world.api.delete_deployment("lost")
+
+
+def test_a_vm_that_never_boots_ends_the_task_with_its_name(world: SimWorld) -> None:
+    cloud = world.cloud("dark", faults=[{"kind": "never_boots", "nth": 2}])
+    failed = world.api.deploy(fleet("dark", front=2), expect="error")
+    (dark,) = [vm for vm in cloud.all("vm") if vm.body["boots_at"] is None]
+    assert f"Timed out pinging VM '{dark.cid}'" in failed.task["result"]
+    assert any(event.get("state") == "failed" and event["task"].startswith("front/") for event in failed.events)
+    world.api.delete_deployment("dark", force="true")
+    assert cloud.all("vm") == []

@@ -28,6 +28,7 @@ QUICK = [Suite("tests", ["tests/unit", "tests/contract", "tests/scenario"], "not
 FULL = [
     *QUICK,
     Suite("recovery", ["tests/recovery"], "not lab", 2),
+    Suite("e2e", ["tests/e2e"], "not lab", 2),
     Suite("lab", ["tests"], "lab", 0, root=True),
 ]
 
@@ -44,7 +45,8 @@ def run_suite(suite: Suite, top: Path, arguments: list[str], run_dir: Path) -> O
         report = Path(scratch) / "report.xml"
         command = [sys.executable, "-m", "pytest", "-q", "-m", suite.marker, f"--junitxml={report}"]
         if suite.workers:
-            command += ["-n", str(suite.workers)]
+            # a file's tests stay together: they share what its fixtures start
+            command += ["-n", str(suite.workers), "--dist", "loadfile"]
         environment = {**os.environ, "MERISTEM_RUN": str(run_dir)}
         done = subprocess.run([*command, *folders, *rest], cwd=top, env=environment, check=False)
         return read_junit(suite.name, report, done.returncode, time.monotonic() - begin)

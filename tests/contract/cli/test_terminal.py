@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.contract.cli.test_deploy import event, ready
+from tests.contract.cli.test_cli_deploy import event, ready
 
 
 def talk(words: list[str], *exchange: tuple[str, str]) -> tuple[int, str]:

@@ -7,8 +7,13 @@ import os
 import signal
 import stat
 import subprocess
+import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import cast
+
+import libvirt
+import libvirt_lxc
 
 from cpi.contract import CloudError, Json, StemcellNotFound
 from cpi.libvirt import agent_settings, cgroups, container_init, loops, mounts
@@ -61,6 +66,22 @@ class Container:
         if not lower.is_dir():
             raise StemcellNotFound(f"the stemcell tree {os.readlink(lower)} of VM '{cid}' is gone")
         mounts.mount_overlay(lower.resolve(), folder / "upper", folder / "work", folder / "root")
+
+    def settled(self, started: libvirt.virDomain, seconds: float) -> bool:
+        """The supervisor tells libvirt the first process's id once, and libvirt may begin to listen too late to hear it.
+
+        Such a container runs, but no disk can be attached to it ("until init PID is known").
+        """
+        until = time.monotonic() + seconds
+        while True:
+            try:
+                for descriptor in cast("list[int]", libvirt_lxc.lxcOpenNamespace(started, 0)):
+                    os.close(descriptor)
+                return True
+            except libvirt.libvirtError:
+                if time.monotonic() >= until:
+                    return False
+            time.sleep(0.005)
 
     def cut_power(self, domain_id: int) -> None:
         """With its first process the kernel ends all others; libvirt's own way takes two seconds."""

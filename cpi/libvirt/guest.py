@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import libvirt
+
 from cpi.contract import Json
 from cpi.libvirt.config import Config
 from cpi.libvirt.networks import Card
@@ -36,6 +38,10 @@ class Guest(Protocol):
 
     def ready(self, config: Config, cid: str, folder: Path) -> None:
         """Before each start: end stale processes, mount what a restart of the host has unmounted."""
+        ...
+
+    def settled(self, started: libvirt.virDomain, seconds: float) -> bool:
+        """Whether libvirt knows within `seconds` all that it must of a guest just started."""
         ...
 
     def cut_power(self, domain_id: int) -> None:

@@ -21,6 +21,9 @@ from cpi.libvirt.records import Fields, Shelf, text
 
 MAKING, READY = "making", "ready"
 POWER_WAIT = 3.0
+SWITCH_TRIES = 3
+SETTLE_WAIT = 10.0
+"""Seconds until libvirt must know a started guest; it takes some hundredths, more on a busy host."""
 REBOOT_WAIT = 20.0
 """Seconds for an orderly restart; then the power is cut."""
 
@@ -60,7 +63,7 @@ def create(
             xml = guest.make(config, spec)
             call.check()
             made = connect(config.uri).defineXML(xml)
-            made.create()
+            _switch_on(guest, call, made)
         except (CpiError, libvirt.libvirtError, OSError) as error:
             raise _failed(config, guest, call, cid, error) from error
         shelf.write(cid, {**record, "state": READY, "domain_id": made.ID()})
@@ -99,7 +102,7 @@ def start(config: Config, guest: Guest, call: Call, cid: str) -> None:
     """Start a VM that is off, with what a restart of the host took away. The caller holds its lock."""
     guest.ready(config, cid, Shelf(config.state_dir, "vm").folder(cid))
     attachments.renew(config, guest, call, cid)
-    domain(config.uri, cid).create()
+    _switch_on(guest, call, domain(config.uri, cid))
 
 
 def set_metadata(config: Config, call: Call, cid: str, tags: Mapping[str, str]) -> None:
@@ -164,6 +167,16 @@ def _remove(config: Config, guest: Guest, call: Call, cid: str) -> None:
     guest.release(config, cid, shelf.folder(cid), ended, active)
     attachments.drop_all(config, guest, call, cid)
     shelf.remove(cid)
+
+
+def _switch_on(guest: Guest, call: Call, found: libvirt.virDomain) -> None:
+    found.create()
+    for _ in range(SWITCH_TRIES - 1):
+        if guest.settled(found, SETTLE_WAIT):
+            return
+        call.log(f"libvirt has not heard of the first process of VM '{found.name()}': it is started once more")
+        _cut_power(guest, found)
+        found.create()
 
 
 def _is_ours(found: libvirt.virDomain) -> bool:

@@ -45,7 +45,8 @@ def _leave_netns_folder() -> None:
     The next `ip netns add` makes it again; the unmount fails harmlessly where a name was added in between.
     """
     folder = Path("/run/netns")
-    if folder.is_dir() and not any(folder.iterdir()) and folder.is_mount():
+    mounts = (line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
+    if folder.is_dir() and not any(folder.iterdir()) and str(folder) in mounts:
         subprocess.run(["umount", str(folder)], capture_output=True, check=False)
 
 

@@ -21,6 +21,8 @@ TREE = Path("/root/meristem")
 LIMITS = {"cold": 720.0, "again": 60.0, "warm": 60.0}
 """Seconds for a run from nothing, one on a running demo, and one after `--down`."""
 DIRECTOR_MB, AGENT_MB = 120, 40
+PAGES = ("README.md", "docs/tutorial/first-deployment.md")
+WHOLE_PAGE = "docs/how-to/deploy-your-own-release.md"
 TYPED = ("source ", "meristem ", "bin/demo --inside ")
 """How the lines of pages begin that are tried."""
 
@@ -112,10 +114,15 @@ def _again(proof: Proof) -> None:
 
 def _as_told(proof: Proof) -> None:
     """The commands of the pages, each page in one shell, without those that begin and end the demo."""
-    for page in ("README.md", "docs/tutorial/first-deployment.md"):
-        lines = [line for block in told.in_page(TREE / page) for line in block if line.startswith(TYPED)]
-        ran = run("\n".join(lines))
-        proof.check(ran.status == 0, f"the commands of {page} ended with status {ran.status}")
+    for page in PAGES:
+        lines = [line for line in told.in_page(TREE / page) if line.startswith(TYPED)]
+        _try_page(proof, page, lines)
+    _try_page(proof, WHOLE_PAGE, told.in_page(TREE / WHOLE_PAGE))
+
+
+def _try_page(proof: Proof, page: str, lines: list[str]) -> None:
+    ran = run("\n".join(lines))
+    proof.check(bool(lines) and ran.status == 0, f"the commands of {page} ended with status {ran.status}")
 
 
 def _down(proof: Proof) -> None:
@@ -131,7 +138,7 @@ def _compare(proof: Proof, before: traces.Traces) -> None:
     left["loops"] = [line for line in left.get("loops", []) if f" {DEMO}/" in line]
     left = {kind: lines for kind, lines in left.items() if lines}
     proof.left[f"down {len(proof.left) + 1}"] = left
-    proof.check(not left, f"bin/demo --down left: {', '.join(left)}")
+    proof.check(not left, f"bin/demo --down left: {json.dumps(left)}")
 
 
 def _ports_taken(proof: Proof) -> None:

@@ -29,18 +29,20 @@ def run(command: str, *, until: str = "") -> Ran:
     begin = time.monotonic()
     words = b""
     pressed = False
-    with subprocess.Popen(
-        ["bash", "-ec", command],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # ignored where this runs in the background
-    ) as process:
-        assert process.stdin is not None
+    with (
+        subprocess.Popen(["yes"], stdout=subprocess.PIPE) as answers,
+        subprocess.Popen(
+            ["bash", "-ec", command],
+            stdin=answers.stdout,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=partial(
+                signal.signal, signal.SIGINT, signal.SIG_DFL
+            ),  # ignored where this runs in the background
+        ) as process,
+    ):
         assert process.stdout is not None
-        process.stdin.write(b"y\n" * 8)
-        process.stdin.close()
         while data := os.read(process.stdout.fileno(), 1 << 16):
             words += data
             sys.stderr.write(data.decode(errors="replace"))
@@ -48,4 +50,5 @@ def run(command: str, *, until: str = "") -> Ran:
             if until and not pressed and until.encode() in words:
                 pressed = True
                 os.killpg(process.pid, signal.SIGINT)
+        answers.kill()
     return Ran(process.returncode, words.decode(errors="replace"), round(time.monotonic() - begin, 1))

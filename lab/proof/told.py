@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from pathlib import Path
 
 
@@ -12,12 +13,12 @@ def to_try(output: str) -> list[str]:
     return [line.strip() for line in found.group(1).splitlines()] if found else []
 
 
-def in_page(page: Path) -> list[list[str]]:
-    """The indented blocks of a Markdown page, as lists of lines without the indentation and without remarks (# ...)."""
+def in_page(page: Path) -> list[str]:
+    """The lines of a Markdown page's indented blocks, each block without its indentation and its empty lines."""
     blocks: list[list[str]] = [[]]
     for line in page.read_text().splitlines():
         if line.startswith("    "):
-            blocks[-1].append(re.sub(r"\s+# .*", "", line[4:]).rstrip())
+            blocks[-1].append(line)
         elif line.strip() and blocks[-1]:
             blocks.append([])
-    return [[line for line in block if line] for block in blocks if any(block)]
+    return [line for block in blocks for line in textwrap.dedent("\n".join(block)).splitlines()]

@@ -29,6 +29,13 @@ def _bounds(text: str) -> _Bounds:
     return _Bounds(net, int(net[0]), int(net[-1]))
 
 
+@lru_cache(maxsize=65536)
+def _number(address: str) -> tuple[int, int]:
+    """An address as (version, number)."""
+    one = ipaddress.ip_address(address)
+    return one.version, int(one)
+
+
 @lru_cache(maxsize=1024)
 def _numbers(spans: Spans) -> tuple[tuple[int, int, int], ...]:
     """Spans as (version, first, last)."""
@@ -45,8 +52,9 @@ def holds(subnet: Subnet, address: str) -> bool:
     """Whether the address lies in the subnet's range; a vip subnet holds its static addresses."""
     if not subnet.range:
         return is_static(subnet, address)
-    bounds, one = _bounds(subnet.range), ipaddress.ip_address(address)
-    return one.version == bounds.net.version and bounds.first <= int(one) <= bounds.last
+    bounds = _bounds(subnet.range)
+    version, number = _number(address)
+    return version == bounds.net.version and bounds.first <= number <= bounds.last
 
 
 def subnet_of(network: Network, address: str) -> Subnet | None:
@@ -69,7 +77,7 @@ def may_be_automatic(subnet: Subnet, address: str) -> bool:
     of a vip subnet any static one."""
     if not subnet.range:
         return is_static(subnet, address)
-    bounds, number = _bounds(subnet.range), int(ipaddress.ip_address(address))
+    bounds, (_, number) = _bounds(subnet.range), _number(address)
     return bounds.first < number < bounds.last and not any(
         first <= number <= last for first, last in _barred(subnet, bounds)
     )
@@ -105,13 +113,14 @@ def _candidates(subnet: Subnet) -> Iterator[str]:
 
 
 def _barred(subnet: Subnet, bounds: _Bounds) -> list[tuple[int, int]]:
-    spans = _numbers((*subnet.reserved, *subnet.static, *(((subnet.gateway,) * 2,) if subnet.gateway else ())))
+    gateway = ((subnet.gateway, subnet.gateway),) if subnet.gateway else ()
+    spans = _numbers((*subnet.reserved, *subnet.static, *gateway))
     return [(first, last) for version, first, last in spans if version == bounds.net.version]
 
 
 def _within(spans: Spans, address: str) -> bool:
-    one = ipaddress.ip_address(address)
-    return any(version == one.version and first <= int(one) <= last for version, first, last in _numbers(spans))
+    own, number = _number(address)
+    return any(version == own and first <= number <= last for version, first, last in _numbers(spans))
 
 
 def manual_settings(subnet: Subnet, address: str, wanted: GroupNetwork) -> Document:

@@ -27,6 +27,17 @@ CREATE FUNCTION clock_timestamp() RETURNS timestamptz LANGUAGE sql AS
 """
 
 
+EMPTY = """
+DO $$ DECLARE one text; BEGIN
+  FOR one IN SELECT tablename FROM pg_tables WHERE schemaname = current_schema()
+      AND tablename NOT IN ('hands', 'alembic_version') LOOP
+    EXECUTE format('DELETE FROM %I', one);
+  END LOOP;
+  UPDATE hands SET ahead = 0;
+END $$
+"""
+
+
 class Hands:
     """The database's clock: the host's, moved forward by hand."""
 
@@ -68,9 +79,27 @@ def postgres() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture
-def schema(postgres: PostgresServer) -> str:
+def empty_schema(postgres: PostgresServer) -> str:
     """The name of a new empty schema."""
     return postgres.schema(f"test_{os.getpid()}_{next(_numbers)}")
+
+
+@pytest.fixture(scope="session")
+def _shared_schema(postgres: PostgresServer) -> str:
+    name = postgres.schema(f"shared_{os.getpid()}")
+    with postgres.connect() as connection:
+        connection.execute(f"SET search_path TO {name}")
+        connection.execute(CLOCK)
+    return name
+
+
+@pytest.fixture
+def schema(postgres: PostgresServer, _shared_schema: str) -> str:
+    """The name of a schema whose tables, once made, are empty: to make them takes longer than most tests."""
+    with postgres.connect() as connection:
+        connection.execute(f"SET search_path TO {_shared_schema}")
+        connection.execute(EMPTY)
+    return _shared_schema
 
 
 @pytest.fixture(params=["file", "memory", "postgres"])
@@ -88,10 +117,6 @@ async def _in_postgres(request: pytest.FixtureRequest, hands: Hands) -> SqlStore
     server: PostgresServer = request.getfixturevalue("postgres")
     name: str = request.getfixturevalue("schema")
     from director.adapters.store.postgres import open_postgres
-
-    with server.connect() as connection:
-        connection.execute(f"SET search_path TO {name}")
-        connection.execute(CLOCK)
 
     def turn(seconds: float) -> None:
         with server.connect() as connection:

@@ -75,10 +75,15 @@ async def test_ids_and_output_of_two_directors_do_not_mix(directors: Open) -> No
     assert sorted(whole.split()) == [f"{n:03d}".encode() for n in range(40)]
 
 
-async def test_two_that_open_an_empty_database_at_once_make_one_schema(directors: Open) -> None:
-    one, two, three = await asyncio.gather(*(directors(name) for name in ("one", "two", "three")))
+async def test_three_that_open_an_empty_database_at_once_make_one_schema(
+    postgres: PostgresServer, empty_schema: str
+) -> None:
+    place = postgres.place(empty_schema)
+    one, two, three = await asyncio.gather(*(open_postgres(place, name=name) for name in ("one", "two", "three")))
     await one.commit(setting("a"))
     assert await two.get(SettingRow, "a") == await three.get(SettingRow, "a") == SettingRow(name="a", value="")
+    for store in (one, two, three):
+        await store.close()
 
 
 async def woken(seen: list[float], count: int) -> None:

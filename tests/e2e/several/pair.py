@@ -18,7 +18,7 @@ from tests.e2e.loopback.certificates import Authority
 from tests.e2e.loopback.cloud import DummyCloud, own_agent
 from tests.e2e.loopback.world import director_yml, launch
 
-LEASE = 4.0
+LEASE = 3.0
 
 
 @dataclass

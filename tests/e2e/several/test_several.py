@@ -34,7 +34,7 @@ def starts(pair: Pair) -> list[int]:
 
 def begin(pair: Pair, director: Director, name: str) -> int:
     """A deploy whose one instance is in the middle of its pre-start when this returns; the task."""
-    body = yaml.safe_dump(manifest(name, instances=1, pause=6)).encode()
+    body = yaml.safe_dump(manifest(name, instances=1, pause=5)).encode()
     task = director.api.start("POST", "/deployments", body=body, kind="text/yaml")
     until("pre-start begins", lambda: bool(start_logs(pair)))
     return task

@@ -18,7 +18,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ours = [item for item in items if Path(__file__).parent in item.path.parents]
     for item in ours:
         item.add_marker(pytest.mark.lab)
-        item.add_marker(pytest.mark.timeout(240))
+        item.add_marker(pytest.mark.timeout(480))
     places = [place for place, item in enumerate(items) if item in ours]
     for place, item in zip(places, sorted(ours, key=lambda item: ORDER.index(item.path.stem)), strict=True):
         items[place] = item

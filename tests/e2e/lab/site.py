@@ -79,10 +79,13 @@ class Site:
                 self.director.kill()
                 self.director.wait(5)
 
-    def await_death(self, seconds: float = 60) -> int:
-        """The status with which the director ended (negative: the signal)."""
+    def death(self, seconds: float) -> int | None:
+        """The status with which the director ended (negative: the signal); None when it still runs after so long."""
         assert self.director is not None
-        return self.director.wait(seconds)
+        try:
+            return self.director.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
 
     def environment(self) -> dict[str, str]:
         """What leads the CLI, run inside the lab, to this director."""

@@ -39,11 +39,11 @@ def killing(site: Site) -> Iterator[Killing]:
     try:
         yield kill_through(site, wanted(), mark)
     finally:
-        site.api.update_config("cloud", cloud_config())
-        if len(mark.read_text().splitlines()) < len(PLACES):  # or it would die in the tests that follow
-            site.stop()
+        if not mark.exists() or len(mark.read_text().splitlines()) < len(PLACES):
+            site.stop()  # or it would die in the tests that follow
             site.start()
-            site.ready()
+        site.ready()
+        site.api.update_config("cloud", cloud_config())
         site.remove_all()
 
 

@@ -83,7 +83,10 @@ def _prepare(guest: Guest, arguments: Sequence[Any]) -> str:
 
 
 def _apply(guest: Guest, arguments: Sequence[Any]) -> str:
+    had_jobs = bool(guest.jobs())
     guest.memory.spec = _argument("apply", arguments, 0, dict)
+    if guest.jobs() and not had_jobs and guest.memory.job_state == "running":
+        guest.memory.job_state = "failing"  # there are services now, and nobody has started them
     return "applied"
 
 

@@ -240,7 +240,10 @@ class Agent:
         before = self._identity() if method == "update_settings" else None
         if method == "drain" and task.arguments[:1] == ["shutdown"]:
             await self._publish(f"hm.agent.shutdown.{self._id}", {})
+        state = self._memory.job_state
         value = {**AT_ONCE, **AS_TASKS}[method](self._guest, task.arguments)
+        if self._memory.job_state != state:
+            await self._publish(f"hm.agent.heartbeat.{self._id}", self._guest.heartbeat())
         if before is not None and self._identity() != before:
             self._save()
             self._connected.clear()

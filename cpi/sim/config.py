@@ -14,7 +14,7 @@ from cpi.sim.limits import Limits
 
 KEYS = (
     "state_dir", "seed", "latency", "rate_limit", "quota", "faults", "zones", "agents", "speed", "mbus", "agent",
-    "blobstore", "ntp",
+    "blobstore", "ntp", "stemcell_formats",
 )  # fmt: skip
 AGENT_KEYS = ("boot", "latency", "heartbeat", "linger", "handshakes")
 
@@ -63,6 +63,7 @@ class Config:
     mbus: str = ""
     ntp: tuple[str, ...] = ()
     blobstore: Json = field(default_factory=dict[str, object])
+    stemcell_formats: tuple[str, ...] = ("sim",)
 
     @classmethod
     def parse(cls, properties: Json) -> Config:
@@ -84,6 +85,7 @@ class Config:
             mbus=str(agent.get("mbus") or properties.get("mbus") or ""),
             ntp=shape.texts("ntp", agent.get("ntp") or properties.get("ntp")),
             blobstore=shape.hash_of("blobstore", agent.get("blobstore") or properties.get("blobstore")),
+            stemcell_formats=shape.texts("stemcell_formats", properties.get("stemcell_formats")) or ("sim",),
         )
 
 

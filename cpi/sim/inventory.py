@@ -90,7 +90,9 @@ class Books:
 
     def generations(self, kind: str) -> dict[str, int]:
         """CIDs of a kind with their generations; cheap however many there are."""
-        rows = self._sql.execute("SELECT cid, generation FROM objects WHERE kind = ?", (kind,))
+        rows = self._sql.execute(
+            "SELECT cid, generation FROM objects WHERE kind = ? ORDER BY length(cid), cid", (kind,)
+        )
         return {str(cid): int(generation) for cid, generation in rows}
 
     def remove(self, cid: str) -> None:

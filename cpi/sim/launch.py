@@ -25,11 +25,9 @@ def ensure(state_dir: Path, properties: Json) -> None:
     with _guard:
         state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write(state_dir / PROPERTIES, json.dumps({**properties, "state_dir": str(state_dir)}, sort_keys=True))
-        child = _children.get(state_dir)
-        if child is not None and child.poll() is None:
-            return
-        if not lock.is_free(state_dir / LOCK):
-            return
+        held, child = state_dir / LOCK, _children.get(state_dir)
+        if not lock.is_free(held) or (child is not None and child.poll() is None and not _was_held_by(held, child.pid)):
+            return  # it runs, or is about to; one that has let its lock go is about to end
         log = os.open(state_dir / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             _children[state_dir] = subprocess.Popen(
@@ -42,6 +40,10 @@ def ensure(state_dir: Path, properties: Json) -> None:
             )
         finally:
             os.close(log)
+
+
+def _was_held_by(path: Path, pid: int) -> bool:
+    return path.exists() and path.read_text().strip() == str(pid)
 
 
 def _root() -> str:

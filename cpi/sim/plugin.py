@@ -11,14 +11,13 @@ from cpi.sim.cloud import Cloud
 from cpi.sim.config import Config
 from cpi.sim.inventory import Inventory
 
-FORMATS = ("sim",)
 _inventories: dict[Path, Inventory] = {}
 
 
 @implements
-def info() -> Info:
-    """One format: any image will do."""
-    return Info(FORMATS)
+def info(call: Call) -> Info:
+    """`sim`, or the property `stemcell_formats`: any image will do, so real stemcells can be rehearsed with."""
+    return Info(Config.parse(call.properties).stemcell_formats)
 
 
 @implements

@@ -114,6 +114,7 @@ async def test_an_agent_of_each_fate(bench: Bench) -> None:
     assert (await talk.call(failing, "get_state"))["job_state"] == "failing"
 
     assert await talk.run(well, "apply", spec) == "applied"
+    assert (await talk.call(well, "get_state"))["job_state"] == "failing", "its jobs were never started"
     began = time.monotonic()
     assert await talk.run(well, "stop") == "stopped"
     assert time.monotonic() - began >= 0.3

@@ -62,10 +62,11 @@ def alone(directory: Path) -> Generator[None]:
     directory.mkdir(parents=True, exist_ok=True)
     held = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LabError(f"{directory}: another bin/demo is at work here; wait for its end") from None
         yield
-    except BlockingIOError:
-        raise LabError(f"{directory}: another bin/demo is at work here; wait for its end") from None
     finally:
         os.close(held)
 

@@ -47,7 +47,7 @@ class Population:
         self._ends: float | None = None
 
     async def run(self) -> None:
-        """Until cancelled, until the cloud's directory is gone, or for some time after the last VM."""
+        """Until cancelled, until the cloud is removed, or for some time after the last VM."""
         loop, directory = asyncio.get_running_loop(), self._house.config.state_dir
         heard = nudge.listen(directory)
 
@@ -60,16 +60,18 @@ class Population:
         loop.add_reader(heard, on_nudge)
         idle_since, seen = loop.time(), -1
         try:
-            while (directory / FILE).exists() or not self._agents:
+            while True:
                 self._reload()
                 version = self._house.inventory.version()
+                if not self._house.inventory.is_current():
+                    return  # the cloud was removed; a new one in its place has agents of its own
                 if version != seen or self._wake.is_set() or self._something_ends():
                     seen = version
                     self._wake.clear()
                     await self._settle()
                 if self._agents:
                     idle_since = loop.time()
-                elif loop.time() - idle_since >= self._house.agents.linger or not directory.exists():
+                elif loop.time() - idle_since >= self._house.agents.linger:
                     return
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(GLANCE):

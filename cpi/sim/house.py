@@ -19,7 +19,7 @@ class House:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.inventory = Inventory(config.state_dir)
+        self.inventory = Inventory(config.state_dir, follow=False)
         self.uploads = Uploads()
         self.handshakes = asyncio.Semaphore(self.agents.handshakes)
         self._clock = RealClock(config.speed)

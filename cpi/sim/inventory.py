@@ -6,6 +6,7 @@ import json
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from cpi.sim.limits import Rate
 
 Fields = dict[str, object]
 FILE = "inventory.db"
-BUSY = 30.0
+BUSY, OPENING = 30.0, 5.0
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
     cid TEXT PRIMARY KEY, kind TEXT NOT NULL, key TEXT, ends REAL, generation INTEGER NOT NULL, body TEXT NOT NULL);
@@ -190,9 +191,13 @@ class Books:
 
 
 class Inventory:
-    """The file of one cloud. It holds what agents are told, keys too: it is readable by its owner alone."""
+    """The file of one cloud. It holds what agents are told, keys too: it is readable by its owner alone.
 
-    def __init__(self, state_dir: Path) -> None:
+    Without `follow` a file that was opened is kept to even when it has been removed or replaced.
+    """
+
+    def __init__(self, state_dir: Path, *, follow: bool = True) -> None:
+        self._follow = follow
         self.directory = state_dir
         self._path = state_dir / FILE
         self._local = threading.local()
@@ -216,28 +221,57 @@ class Inventory:
         """A number that changes when another connection has changed the file."""
         return int(self._connection().execute("PRAGMA data_version").fetchone()[0])
 
+    def is_current(self) -> bool:
+        """Whether the file that this thread has open is still the one at its path: a removed cloud is not."""
+        known = self._known()
+        return known is not None and known[1] == self._inode()
+
     def close(self) -> None:
         """Close this thread's connection."""
-        connection = cast("sqlite3.Connection | None", getattr(self._local, "connection", None))
-        if connection is not None:
-            connection.close()
-            self._local.connection = None
+        known = self._known()
+        if known is not None:
+            known[0].close()
+            self._local.open = None
+
+    def _known(self) -> tuple[sqlite3.Connection, int | None] | None:
+        return cast("tuple[sqlite3.Connection, int | None] | None", getattr(self._local, "open", None))
+
+    def _inode(self) -> int | None:
+        try:
+            return self._path.stat().st_ino
+        except OSError:
+            return None
 
     def _connection(self) -> sqlite3.Connection:
-        known = cast("sqlite3.Connection | None", getattr(self._local, "connection", None))
-        if known is not None:
-            return known
+        known = self._known()
+        if known is not None and (not self._follow or known[1] == self._inode()):
+            return known[0]
+        self.close()
+        until = time.monotonic() + OPENING
+        while True:
+            try:
+                connection = self._open()
+            except (OSError, sqlite3.Error) as error:
+                # the first two who open it may meet over its journal's mode, for which SQLite does not wait
+                if "locked" in str(error) and time.monotonic() < until:
+                    time.sleep(0.02)
+                    continue
+                raise CloudError(f"the inventory {self._path} cannot be opened: {error}; check state_dir") from error
+            self._local.open = (connection, self._inode())
+            return connection
+
+    def _open(self) -> sqlite3.Connection:
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+        connection = sqlite3.connect(self._path, timeout=BUSY, isolation_level=None)
         try:
-            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
-            connection = sqlite3.connect(self._path, timeout=BUSY, isolation_level=None)
             connection.execute("PRAGMA journal_mode = WAL")
             # A power cut may cost the last changes; a killed process costs nothing.
             connection.execute("PRAGMA synchronous = OFF")
             connection.executescript(SCHEMA)
-        except (OSError, sqlite3.Error) as error:
-            raise CloudError(f"the inventory {self._path} cannot be opened: {error}; check state_dir") from error
-        self._local.connection = connection
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
 
 

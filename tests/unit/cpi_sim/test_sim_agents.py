@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from cpi import lock
 from cpi.client import WorkerClient
+from cpi.sim.launch import LOCK
 from tests.e2e.loopback.blob_server import start_blob_server
 from tests.e2e.loopback.bus import Bus, agent_user, standing_users, start_bus
 from tests.e2e.loopback.certificates import Authority
@@ -215,3 +217,11 @@ async def test_heartbeats(bench: Bench) -> None:
     await until("two heartbeats", lambda: sum(beat["subject"] == mine for beat in heard) >= 2)
     assert {"job_state", "vitals", "node_id", "deployment", "job", "index"} <= set(heard[-1])
     await monitor.close()
+
+
+async def test_the_agents_of_a_removed_cloud_end(bench: Bench) -> None:
+    cloud = bench.directory / "cloud"
+    assert not lock.is_free(cloud / LOCK)
+    cloud.rename(bench.directory / "removed")
+    await until("the agents' process ends", lambda: lock.is_free(bench.directory / "removed" / LOCK))
+    shutil.rmtree(bench.directory / "removed")

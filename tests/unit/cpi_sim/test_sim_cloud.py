@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -171,6 +172,23 @@ def test_rates_refuse_then_let_in(tmp_path: Path) -> None:
     assert patient.took() == pytest.approx(5)
     with patient.cloud.inventory.transaction() as books:
         assert books.counters("refused:") == {}
+
+
+def test_one_rate_for_all_calls(tmp_path: Path) -> None:
+    sim = Sim(tmp_path, rate_limit={"per_second": 1, "burst": 2})
+    sim.vm(1)
+    with pytest.raises(CloudError, match="Rate limit exceeded: calls at most 1 per second"):
+        sim.disk("1")
+
+
+def test_a_removed_cloud_is_a_new_one(tmp_path: Path) -> None:
+    sim = Sim(tmp_path)
+    vm = sim.vm(1)
+    assert sim.cloud.inventory.is_current()
+    shutil.rmtree(tmp_path / "cloud")
+    assert not sim.cloud.inventory.is_current()
+    assert not sim.exists(vm)
+    assert sim.cloud.calls() == {"has_vm": 1}
 
 
 def test_quotas(tmp_path: Path) -> None:

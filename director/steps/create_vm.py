@@ -16,6 +16,9 @@ from director.steps import lookup, made
 from director.steps.step import Adopt, Intent, Io, Outcome, Recovery, Repeat, StepRun, Unknown
 from director.steps.vm_env import env
 
+PAUSE = 0.25
+LONGEST_PAUSE = 15.0
+
 
 class CreateVmStep(StepRun[CreateVm]):
     """See recovery.md: nothing is made before a row with our key for it is committed."""
@@ -53,6 +56,8 @@ class CreateVmStep(StepRun[CreateVm]):
                     raise
                 io.log.debug(f"create_vm for agent {self.args.agent_id} failed, {left} tries left: {error.message}")
                 await self._clear(io, cloud)
+                # a cloud that refuses for its rate wants to be left alone for a moment
+                await io.clock.sleep(min(PAUSE * 2 ** (io.site.max_vm_create_tries - 1 - left), LONGEST_PAUSE))
         raise AssertionError("unreachable: the last try returns or raises")
 
     async def recover(self, io: Io, entry: JournalEntry) -> Recovery:

@@ -31,10 +31,10 @@ def programs() -> Path | None:
 
 
 def as_user(words: list[str]) -> list[str]:
-    """The server refuses to run as root."""
+    """The server refuses to run as root. It dies with the thread that started it, so that a test run that is killed leaves none."""
     if os.geteuid():
-        return words
-    return ["setpriv", f"--reuid={USER}", "--regid=nogroup", "--clear-groups", *words]
+        return ["setpriv", "--pdeathsig=KILL", *words]
+    return ["setpriv", "--pdeathsig=KILL", f"--reuid={USER}", "--regid=nogroup", "--clear-groups", *words]
 
 
 @dataclass

@@ -178,13 +178,18 @@ async def test_a_commit_whose_answer_is_lost_is_done_once(
     died: list[bool] = []
     commit = store._engine.dialect.do_commit  # pyright: ignore[reportPrivateUsage]
 
+    loop = asyncio.get_running_loop()
+
+    async def restart() -> None:  # on the test's own thread: a server ends with the thread that started it
+        postgres.kill()
+        postgres.start()
+
     def dies(connection: Any) -> None:
         if not died and connection.execute("SELECT pg_backend_pid()").fetchone() and b"writer" in _locks(connection):
             died.append(True)
             if landed:
                 commit(connection)
-            postgres.kill()
-            postgres.start()
+            asyncio.run_coroutine_threadsafe(restart(), loop).result(30)
             if landed:
                 connection.execute("SELECT 1")  # the answer is lost: this is how the driver finds out
         commit(connection)
@@ -231,8 +236,9 @@ async def test_random_kills_lose_and_double_nothing(directors: Open, postgres: P
     workers = [asyncio.create_task(work(number)) for number in range(2)]
     for _ in range(3):
         await asyncio.sleep(0.25)
-        await asyncio.to_thread(postgres.kill)
-        await asyncio.to_thread(postgres.start)
+        postgres.kill()
+        await asyncio.sleep(0.1)
+        postgres.start()
     await asyncio.sleep(0.7)
     stop.set()
     await asyncio.gather(*workers)

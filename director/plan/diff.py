@@ -10,6 +10,7 @@ from director.model.plan import Plan, Stage
 from director.model.rows import DiskRow, InstanceRow
 from director.plan import stages
 from director.plan.changes import Options, Work, work_for
+from director.plan.compare import Depth
 from director.plan.compilation import compile_stage
 from director.plan.ids import Ids
 from director.plan.world import Wanted, World
@@ -39,7 +40,7 @@ def diff(wanted: Wanted, world: World, options: Options, ids: Ids, held: Sequenc
     begun = [one for one in (leftover, compiling, obsolete, create) if one]
     updates = stages.update_stages(wanted, changing, surplus, options, needs=_ids(*begun))
     before = [*begun, *updates]
-    touched = bool(changing or wanted.obsolete)
+    touched = bool(wanted.obsolete) or any(one.change.depth > Depth.TAGS for one in changing)
     closing = stages.closing_stages(wanted, work, options, touched=touched, needs=_ids(*before))
     counts = Counter(one.depth_name for one in work)
     counts["delete"] = len(wanted.obsolete)

@@ -10,9 +10,7 @@ from msgspec import Struct, field
 
 from director.manifest.links import DnsPolicy, LinkedInstance, resolve_links
 from director.manifest.load import load_deployment
-from director.manifest.properties import declared
 from director.manifest.variable_links import with_link_names
-from director.manifest.variables import used_variables
 from director.model.actions import CreateVm
 from director.model.cloud_config import Az, CloudConfig
 from director.model.deployment import Deployment, Document, StemcellWanted
@@ -24,7 +22,6 @@ from director.model.rows import (
     DeploymentRow,
     DiskRow,
     InstanceRow,
-    JobRow,
     ReleaseRow,
     SettingRow,
     StemcellRow,
@@ -44,6 +41,7 @@ from director.ports.templates import RenderRequest
 from director.service import configs
 from director.service.catalogue import job_of, releases_of, stemcells_of
 from director.service.house import House
+from director.service.pinning import next_set, pin, rotated, variables_to_make
 from director.service.rendering import Archive, apply_rendering, render_all
 from director.service.request import DeployRequest, options_of
 from director.service.unresponsive import unresponsive
@@ -117,7 +115,9 @@ async def prepare(
     )
     links = linked.bound
     calculated, answers = await calculate(house, deployment, cloud, log)
-    pins, variable_rows = await pin(house, deployment, last, cloud, jobs, links)
+    chosen = [one[0] for one in stemcells.values()]
+    wanted_variables = variables_to_make(deployment, row, [(one.name, one.version) for one in chosen])
+    pins, variable_rows = await pin(house, deployment, wanted_variables, last, cloud, jobs, links)
     sets = await store.find(VariableSetRow, deployment=name)
     variable_set, set_rows = next_set(name, row, pins, sets, seed)
     bound = Bound(
@@ -132,7 +132,7 @@ async def prepare(
         cloud_config_ids=tuple(one.id for one in cloud_rows),
         runtime_config_ids=tuple(one.id for one in runtime_rows),
         releases=tuple((one.name, one.version) for one in releases.values()),
-        stemcells=tuple(dict.fromkeys((one[0].name, one[0].version) for one in stemcells.values())),
+        stemcells=tuple(dict.fromkeys((one.name, one.version) for one in chosen)),
         teams=row.teams if row else request.teams,
         variable_set=variable_set,
         tags=dict(deployment.tags),
@@ -275,50 +275,6 @@ def build_resources(cloud: CloudConfig, calculated: Mapping[str, Document]) -> D
     if compilation is None or compilation.vm_resources is None:
         return {}
     return calculated[resources_key(compilation.vm_resources, cloud.azs.get(compilation.az, Az("")))]
-
-
-async def pin(
-    house: House,
-    deployment: Deployment,
-    row: DeploymentRow | None,
-    cloud: CloudConfig,
-    jobs: Mapping[tuple[str, str], JobRow],
-    links: Mapping[tuple[str, str], Mapping[str, Document]],
-) -> tuple[dict[str, str], tuple[VariableRow, ...]]:
-    """The variable versions in use, those to be made included."""
-    parts: list[object] = [links]
-    for group in deployment.instance_groups:
-        parts += [group.env, *(job.properties for job in group.jobs)]
-        if group.disk:
-            parts.append(group.disk.cloud_properties)
-    parts += [cloud]
-    parts += [declared(row) for row in jobs.values()]
-    used = used_variables(msgspec.to_builtins(parts))
-    before = await house.store.get(VariableSetRow, f"{row.variable_set:012d}") if row and row.variable_set else None
-    resolved = await house.secrets.resolve(
-        deployment.name, deployment.variables, sorted(used), pinned=before.pins if before else {}
-    )
-    return dict(resolved.pins), resolved.rows
-
-
-def next_set(
-    deployment: str, row: DeploymentRow | None, pins: dict[str, str], sets: Sequence[VariableSetRow], seed: str
-) -> tuple[int, tuple[VariableSetRow, ...]]:
-    """The variable set of this deploy: the last one when its pins are the same (0 when nothing was ever pinned)."""
-    last = next((one for one in sets if row is not None and one.id == row.variable_set), None)
-    if last is not None and last.pins == pins:
-        return last.id, ()
-    if not pins:
-        return 0, ()
-    # a set has its task's number: no other deploy can take it, and a preview uses none up
-    number = seed.rpartition("/")[2]
-    made = VariableSetRow(id=int(number) if number.isdigit() else 0, deployment=deployment, pins=pins)
-    return made.id, (made,)
-
-
-def rotated(before: Mapping[str, str], now: Mapping[str, str]) -> frozenset[str]:
-    """Names that both sets pin, at different versions."""
-    return frozenset(name for name, version in before.items() if now.get(name, version) != version)
 
 
 async def render(

@@ -75,6 +75,7 @@ def test_a_harmless_input_change_is_recorded_and_restarts_nothing() -> None:
 def test_tags_alone() -> None:
     yard, row, wanted = standing()
     yard.content.tags = {"team": "blue"}
+    assert set(kinds(yard.plan(wanted))) == {"update/web/0", "save"}, "no post-deploy for them"
     assert done(yard, wanted, row) == (["update_tags", "finish_instance"], ["tags.team: blue"])
 
 

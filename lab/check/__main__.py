@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from lab.check.outcome import Outcome, total
-from lab.check.static import TOOLS, TYPES, file_lengths, run_tool
+from lab.check.static import TOOLS, file_lengths, run_tool, run_types
 from lab.check.suites import FULL, QUICK, run_suite
 from lab.sweep import sweep
 
@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
             print(f"--- {name}", flush=True)
             outcomes.append(run_tool(name, command, top))
         with ThreadPoolExecutor(max_workers=1) as beside:
-            types = beside.submit(run_tool, *TYPES, top)
+            types = beside.submit(run_types, top)
             for suite in QUICK if quick else FULL:
                 print(f"--- {suite.name}", flush=True)
                 outcomes.append(run_suite(suite, top, passed_on, run_dir))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
@@ -10,10 +12,11 @@ from director.api.auth import ADMIN, READ, identify, require
 from director.api.desk import Desk
 from director.api.replies import json
 from director.engine.locks import locks
-from director.model.errors import BadRequest
+from director.model.errors import BadRequest, NotFound
 from director.model.rows import CompiledPackageRow, ReleaseRow
 
 ARCHIVE = "application/x-gzip"
+BLOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 def routes(desk: Desk) -> APIRouter:
@@ -62,6 +65,8 @@ def routes(desk: Desk) -> APIRouter:
     @router.get("/resources/{id}")
     async def resource(request: Request, id: str) -> Response:
         require(request, desk, READ)
+        if not BLOB_ID.fullmatch(id):
+            raise NotFound(f"Blob {id[:80]!r} could not be found", code=100002)
         return FileResponse(await house.blobs.path(id), media_type=ARCHIVE)
 
     @router.get("/packages/blobs/{id}")

@@ -112,9 +112,9 @@ def _arrays(old: list[Any], new: list[Any], old_shown: list[Any], new_shown: lis
     label = _label([raw for raw, _ in (*added, *removed) if raw is not None])
     lines: list[Line] = []
     for raw, shown in added:
-        match = (
-            next((one for one in removed if label and one[0] and one[0][label] == raw[label]), None) if label else None
-        )
+        # an empty item ("-" alone) is null: it is matched by nothing
+        named = raw[label] if label and raw else None
+        match = next((one for one in removed if named and one[0] and one[0][label] == named), None)
         if match is None:
             lines += _text([shown], depth, "added")
             continue

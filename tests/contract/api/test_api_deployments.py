@@ -206,6 +206,13 @@ def test_diff(deployed: Client) -> None:
     assert bad.json()["error"].startswith("Unable to diff manifest: ")
 
 
+def test_an_empty_item_in_a_list_of_named_things(deployed: Client) -> None:
+    document = {**shop(), "releases": [None, {"name": "shop", "version": "1.0"}]}
+    answer = deployed.yaml("POST", "/deployments/shop/diff", document)
+    assert (answer.status_code, "error" in answer.json()) == (200, False)
+    assert ["-", "added"] in answer.json()["diff"]
+
+
 def test_the_context_of_a_diff_pins_the_deploy(deployed: Client) -> None:
     context = deployed.yaml("POST", "/deployments/shop/diff", shop(persistent_disk_type="small")).json()["context"]
     task = deployed.deploy(shop(persistent_disk_type="small"), context=json.dumps(context))

@@ -37,6 +37,8 @@ def test_only_what_became_optional_is_optional():
 
 @pytest.mark.parametrize("name", sorted(plugins.OURS))
 def test_our_plugins_keep_the_contract(name):
+    if name == "libvirt":
+        pytest.importorskip("libvirt", reason="libvirt's binding is not installed (bin/setup --lab)")
     plugin = plugins.load(name)
     assert set(TEN_OF_2012) <= plugin.capabilities
     assert {"info", "find", "has_vm", "has_disk", "set_vm_metadata", "set_disk_metadata"} <= plugin.capabilities
@@ -45,6 +47,7 @@ def test_our_plugins_keep_the_contract(name):
 
 
 def test_plugins_are_apart_from_each_other():
+    pytest.importorskip("libvirt", reason="libvirt's binding is not installed (bin/setup --lab)")
     first, second = plugins.load("tests.unit.cpi.ledger_cloud"), plugins.load("libvirt")
     assert first.manager is not second.manager
     assert [impl.plugin_name for impl in first.caller("create_vm").get_hookimpls()] == ["tests.unit.cpi.ledger_cloud"]

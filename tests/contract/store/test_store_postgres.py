@@ -239,7 +239,10 @@ async def test_random_kills_lose_and_double_nothing(directors: Open, postgres: P
         postgres.kill()
         await asyncio.sleep(0.1)
         postgres.start()
-    await asyncio.sleep(0.7)
+    after_kills = list(counts)
+    async with asyncio.timeout(60):
+        while min(now - then for now, then in zip(counts, after_kills, strict=True)) < 6:
+            await asyncio.sleep(0.05)
     stop.set()
     await asyncio.gather(*workers)
     for number, store in enumerate(stores):

@@ -14,7 +14,7 @@ from director.model.errors import BadRequest, Forbidden
 
 ADMIN = ("bosh.admin",)
 READ = ("bosh.admin", "bosh.read")
-LIST = (*READ, "bosh.teams.")
+LIST = READ
 CONTEXT = 64
 
 

@@ -18,6 +18,8 @@ from director.model.deployment import Document
 from director.model.errors import BadRequest, NotFound
 from director.model.rows import CompiledPackageRow, DeploymentRow, ReleaseRow, StemcellRow
 from director.service.deletions import DeleteReleaseRequest, DeleteStemcellRequest
+from director.service.export_release import ExportRequest
+from director.service.instances import require_deployment
 from director.service.upload_release import ReleaseRequest
 from director.service.upload_stemcell import StemcellRequest
 from meristem.formats import versions
@@ -51,6 +53,28 @@ def routes(desk: Desk) -> APIRouter:
             "update_release",
             "create release",
             msgspec.to_builtins(wanted),
+            user=caller.name,
+            context_id=caller.context_id,
+        )
+        return to_task(task)
+
+    @router.post("/releases/export")
+    async def export(request: Request) -> Response:
+        caller = require(request, desk, ADMIN)
+        body = await json_object(request)
+        keys = ("deployment_name", "release_name", "release_version", "stemcell_os", "stemcell_version")
+        given = [str(body.get(key) or "") for key in keys]
+        for key, value in zip(keys, given, strict=True):
+            if not value:
+                raise BadRequest(f"'{key}' is required", code=40001, remedy=f"Send {', '.join(keys)}")
+        jobs = tuple(str(one.get("name") or "") for one in hashes(body, "jobs"))
+        wanted = ExportRequest(*given, sha2=body.get("sha2") is True, jobs=jobs)
+        await require_deployment(store, wanted.deployment)
+        task = await desk.task(
+            "export_release",
+            f"export release: '{wanted.name}/{wanted.version}' for '{wanted.stemcell}'",
+            msgspec.to_builtins(wanted),
+            deployment=wanted.deployment,
             user=caller.name,
             context_id=caller.context_id,
         )

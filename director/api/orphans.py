@@ -79,7 +79,7 @@ def routes(desk: Desk) -> APIRouter:
                 ],
                 "orphaned_disks": [show_disk(row) for row in unused.disks],
                 "orphaned_vms": [await show_vm(store, row) for row in unused.vms],
-                "exported_releases": [],
+                "exported_releases": list(unused.exported),
                 "dns_blobs": [],
             }
         )

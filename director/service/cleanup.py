@@ -13,12 +13,13 @@ from director.engine.context import TaskContext
 from director.engine.locks import locks
 from director.model.actions import Action, DeleteDisk, DeleteStemcell, DeleteVm
 from director.model.plan import Plan, Stage, Unit
-from director.model.rows import CompiledPackageRow, DeploymentRow, DiskRow, ReleaseRow, StemcellRow, VmRow
+from director.model.rows import CompiledPackageRow, DeploymentRow, DiskRow, ReleaseRow, SettingRow, StemcellRow, VmRow
 from director.plan.sequences import Steps
 from director.ports.store import Changes, Store
 from director.service import configs
 from director.service.audit import audited
 from director.service.deletions import delete_releases
+from director.service.export_release import EXPORTED
 from director.service.house import House
 from director.service.stage import StageLog
 from meristem.formats import versions
@@ -43,6 +44,7 @@ class Unused(Struct, frozen=True):
     compiled: tuple[CompiledPackageRow, ...] = ()
     disks: tuple[DiskRow, ...] = ()
     vms: tuple[VmRow, ...] = ()
+    exported: tuple[str, ...] = ()  # blob ids
 
 
 async def find_unused(store: Store, request: CleanupRequest) -> Unused:
@@ -67,6 +69,9 @@ async def find_unused(store: Store, request: CleanupRequest) -> Unused:
         compiled=tuple(await _lost(store, releases, idle, stemcells, old)) if request.remove_all else (),
         disks=tuple(orphans) if request.remove_all and not request.keep_orphaned_disks else (),
         vms=tuple(row for row in await store.find(VmRow) if row.orphaned_at is not None),
+        exported=tuple(
+            row.name.removeprefix(EXPORTED) for row in await store.find(SettingRow) if row.name.startswith(EXPORTED)
+        ),
     )
 
 
@@ -77,7 +82,7 @@ async def run_cleanup(house: House, context: TaskContext) -> str | None:
         plan = await context.carry_out(lambda: _plan(house, context, request))
     return (
         "Deleted {releases} release(s), {stemcells} stemcell(s), {compiled} extra compiled package(s), {disks} orphaned disk(s), "
-        "{vms} orphaned vm(s), 0 exported release(s), 0 dns blob(s)"
+        "{vms} orphaned vm(s), {exported} exported release(s), 0 dns blob(s)"
     ).format(**plan.counts)
 
 
@@ -97,12 +102,19 @@ async def _plan(house: House, context: TaskContext, request: CleanupRequest) -> 
         async with stage.task(f"{row.name} for {row.stemcell}"):
             await context.commit(Changes(delete=((CompiledPackageRow, row.key),)))
             await house.blobs.delete(row.blob_id)
+    stage = StageLog(context.log, "Deleting exported releases", len(unused.exported))
+    for blob in unused.exported:
+        async with stage.task(blob):
+            await house.blobs.delete(blob)
+            await context.commit(Changes(delete=((SettingRow, f"{EXPORTED}{blob}"),)))
     stages = (
         _stage("Deleting orphaned vms", [(vm.cid, DeleteVm(agent_id=vm.agent_id, release=True)) for vm in unused.vms]),
         _stage("Deleting stemcells", [(row.key, DeleteStemcell(row_key=row.key)) for row in unused.stemcells]),
         _stage("Deleting orphaned disks", [(row.cid, DeleteDisk(object_key=row.object_key)) for row in unused.disks]),
     )
-    counts = {name: len(getattr(unused, name)) for name in ("releases", "stemcells", "compiled", "disks", "vms")}
+    counts = {
+        name: len(getattr(unused, name)) for name in ("releases", "stemcells", "compiled", "disks", "vms", "exported")
+    }
     return Plan("", tuple(one for one in stages if one.units), counts)
 
 

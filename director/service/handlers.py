@@ -13,6 +13,7 @@ from director.service.delete_vm import run_delete_vm
 from director.service.deletions import run_delete_release, run_delete_stemcell, run_disk
 from director.service.deploy import run_deploy
 from director.service.errands import run_errand
+from director.service.export_release import run_export_release
 from director.service.house import House
 from director.service.instances import run_vm_state
 from director.service.logs import run_fetch_logs
@@ -40,6 +41,7 @@ _BY_TYPE: dict[str, Callable[[House, TaskContext], Awaitable[str | None]]] = {
     "cck_scan": run_scan,
     "delete_artifacts": run_cleanup,
     "delete_vm": run_delete_vm,
+    "export_release": run_export_release,
     "cck_apply": run_resolve,
     "cck_scan_and_fix": run_scan_and_fix,
 }

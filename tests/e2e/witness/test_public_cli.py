@@ -136,6 +136,50 @@ def test_run_errand(bosh: PublicCli, witness_world: World) -> None:
     assert (row["exit_code"], row["stdout"]) == ("0", "smoke says fine\n")
 
 
+def test_export_release(bosh: PublicCli, witness_world: World, tmp_path: Path) -> None:
+    bosh("-d", "shop", "export-release", "shop/1.1", "loopback/1.0", "--dir", str(tmp_path))
+    (archive,) = tmp_path.glob("shop-1.1-loopback-1.0-*.tgz")
+    with tarfile.open(archive) as exported:
+        assert exported.getnames()[0].removeprefix("./") == "release.MF"
+    said = bosh("upload-release", str(archive), "--fix").text
+    assert "Compiled Release has been created" in said
+    assert "Creating new compiled packages" in said
+
+
+def test_looking_around(bosh: PublicCli, witness_world: World) -> None:
+    assert bosh("-d", "shop", "variables").rows == []
+    assert bosh("disks", "--orphaned").rows == []
+    assert bosh("orphaned-vms").rows == []
+    assert bosh("env", "--details").rows[0]["name"] == "loopback"
+    bosh("update-resurrection", "off")
+    bosh("update-resurrection", "on")
+    event = bosh("-d", "shop", "events", "--action", "create", "--object-type", "vm").rows[0]
+    assert event["object_name"].startswith("vm-")
+    assert bosh("event", event["id"].split(" ")[0]).rows[0]["object_name"] == event["object_name"]
+    listed = bosh("clean-up", "--all", "--dry-run")
+    assert any(row.get("version", "").startswith(("1.0", "0.9")) for table in listed.tables for row in table)
+
+
+def test_delete_vm_and_cloud_check(bosh: PublicCli, witness_world: World) -> None:
+    cids = {row["vm_cid"] for row in bosh("-d", "shop", "vms").rows}
+    gone = min(cids)
+    bosh("-d", "shop", "delete-vm", gone)
+    assert {row["vm_cid"] for row in bosh("-d", "shop", "vms").rows} == cids - {gone}
+    (problem,) = bosh("-d", "shop", "cloud-check", "--report", expect=1).rows
+    assert problem["type"] == "missing_vm"
+    bosh("-d", "shop", "cloud-check", "--resolution", "recreate_vm")
+    assert len(bosh("-d", "shop", "vms").rows) == 2
+
+
+def test_an_agent_that_died(bosh: PublicCli, witness_world: World) -> None:
+    cid = bosh("-d", "shop", "vms").rows[0]["vm_cid"]
+    witness_world.cloud.kill_agent(cid)
+    (problem,) = bosh("-d", "shop", "cloud-check", "--report", expect=1).rows
+    assert problem["type"] == "unresponsive_agent"
+    bosh("-d", "shop", "cloud-check", "--resolution", "reboot_vm")
+    assert bosh("-d", "shop", "cloud-check", "--report").rows == []
+
+
 def test_stop_and_start(bosh: PublicCli, witness_world: World) -> None:
     bosh("-d", "shop", "stop", "front/0")
     states = {

@@ -19,6 +19,7 @@ class LoopDevice:
     name: str
     file: str
     inode: int
+    """0 where this process may not ask for it."""
 
 
 def attached() -> list[LoopDevice]:
@@ -26,7 +27,7 @@ def attached() -> list[LoopDevice]:
     text = output("losetup", "--list", "--json", "--output", "NAME,BACK-FILE,BACK-INO")
     rows: list[dict[str, object]] = json.loads(text)["loopdevices"] if text.strip() else []
     return [
-        LoopDevice(str(row["name"]), str(row["back-file"]), int(str(row["back-ino"])))
+        LoopDevice(str(row["name"]), str(row["back-file"]), int(str(row["back-ino"] or 0)))
         for row in rows
         if row["back-file"]
     ]

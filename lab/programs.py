@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 
 from lab.errors import LabError
+
+
+def environment() -> dict[str, str]:
+    """This process's, with the folders of administration on its path, which not every user has."""
+    return {**os.environ, "PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"}
 
 
 def program(*command: str) -> None:
@@ -15,7 +21,9 @@ def program(*command: str) -> None:
 def output(*command: str) -> str:
     """The same, giving what it printed."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, env=environment()
+        )
     except FileNotFoundError as error:
         raise LabError(f"{command[0]} is not installed; run bin/setup --lab") from error
     if done.returncode != 0:

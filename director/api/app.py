@@ -50,7 +50,7 @@ def create_app(desk: Desk) -> FastAPI:
 async def _director_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, DirectorError)
     if error.code == 0:
-        return PlainTextResponse(f"Endpoint '{request.url.path}' not found.\n", status_code=404)
+        return PlainTextResponse(f"Endpoint '{request.url.path}' not found.", status_code=404)
     # a cloud or an agent that fails is no fault of the director's
     status = 502 if isinstance(error, CloudError | AgentError) else error.status
     return json({"code": error.code, "description": error.description}, status)
@@ -67,7 +67,7 @@ async def _unauthorized(request: Request, error: Exception) -> Response:
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code in (404, 405):
-        return PlainTextResponse(f"Endpoint '{request.url.path}' not found.\n", status_code=404)
+        return PlainTextResponse(f"Endpoint '{request.url.path}' not found.", status_code=404)
     return PlainTextResponse(str(error.detail), status_code=error.status_code)
 
 

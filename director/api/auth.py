@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 
 from msgspec import Struct
 from starlette.requests import Request
@@ -47,14 +48,14 @@ def identify(request: Request, desk: Desk) -> Caller | None:
 
 
 def require(request: Request, desk: Desk, scopes: Sequence[str] = ADMIN) -> Caller:
-    """The caller, who must have one of the scopes (a scope that ends in a dot stands for all that begin so)."""
+    """The caller, who must have one of the scopes (``*`` in one stands for any team)."""
     caller = identify(request, desk)
     if caller is None:
         raise Unauthorized
     uuid = desk.house.site.uuid
     wanted = [*scopes, *(one.replace("bosh.", f"bosh.{uuid}.") for one in scopes if one in ("bosh.admin", "bosh.read"))]
     for have in caller.scopes:
-        if any(have == one or (one.endswith(".") and have.startswith(one)) for one in wanted):
+        if any(have == one or ("*" in one and fnmatchcase(have, one)) for one in wanted):
             return caller
     raise Forbidden(f"Require one of the scopes: {', '.join(wanted)}")
 

@@ -24,8 +24,8 @@ from director.service.upload_release import ReleaseRequest
 from director.service.upload_stemcell import StemcellRequest
 from meristem.formats import versions
 
-RELEASES = (*READ, "bosh.releases.upload", "bosh.teams.")
-STEMCELLS = (*READ, "bosh.stemcells.upload", "bosh.teams.")
+RELEASES = (*READ, "bosh.releases.upload", "bosh.teams.*.admin")
+STEMCELLS = (*READ, "bosh.stemcells.upload", "bosh.teams.*.admin")
 
 
 def routes(desk: Desk) -> APIRouter:

@@ -43,6 +43,7 @@ USERS = (
     User("reader", "secret", ("bosh.read",)),
     User("uploader", "secret", ("bosh.releases.upload",)),
     User("nobody", "secret", ()),
+    User("member", "secret", ("bosh.teams.blue.admin",)),
 )
 OPEN = ("queued", "processing", "cancelling")
 

@@ -18,7 +18,8 @@ from director.plan.world import Wanted
 
 class Options(Struct, frozen=True):
     """A deploy's switches. ``recreate``/``restart`` hold instance ids, or ``*`` for all; ``skip_drain`` group names or ``*``;
-    ``unresponsive`` are instance ids whose agent does not answer and that ``fix`` may recreate; ``width`` bounds creations and deletions;
+    ``unresponsive`` are instance ids whose agent does not answer and that ``fix`` may recreate; ``unmounted`` those of dirty instances whose
+    attached disk the agent has not mounted; ``width`` bounds creations and deletions;
     ``only``: touch these groups alone (then an errand group among them gets its VMs)."""
 
     recreate: frozenset[str] = frozenset()
@@ -26,6 +27,7 @@ class Options(Struct, frozen=True):
     recreate_persistent_disks: bool = False
     skip_drain: frozenset[str] = frozenset()
     unresponsive: frozenset[str] = frozenset()
+    unmounted: frozenset[str] = frozenset()
     force: bool = False
     width: int = 32
     only: frozenset[str] = frozenset()
@@ -86,6 +88,7 @@ def work_for(
         tags=tags,
         metadata=metadata,
         skip_drain=skip,
+        mounted=disk is not None and disk.active and bool(disk.attached_to) and spec.id not in options.unmounted,
         running=row is not None and (row.dirty or (row.applied is not None and row.applied.state == "started")),
     )
     untouched = Work(subject, group, Change(Depth.NOTHING), "unchanged", row, vm)

@@ -36,7 +36,8 @@ from director.model.rows import DiskRow, InstanceRow
 
 
 class Subject(Struct, frozen=True):
-    """One instance under change: what is wanted, the VM it has, the disk it has, ids for what has to be made. ``running``: its jobs may be."""
+    """One instance under change: what is wanted, the VM it has, the disk it has, ids for what has to be made. ``running``: its jobs may be;
+    ``mounted``: its disk is attached and in use."""
 
     spec: InstanceSpec
     agent_id: str = ""
@@ -50,6 +51,7 @@ class Subject(Struct, frozen=True):
     skip_drain: bool = False
     tolerate: bool = False
     running: bool = True
+    mounted: bool = False
 
     @property
     def disk_changes(self) -> bool:

@@ -204,7 +204,10 @@ def _in_place(steps: Steps, work: Work, subject: Subject) -> None:
     if begun and subject.running:
         sequences.stop_jobs(steps, subject, vm_goes=False)
     disk = subject.disk
-    sequences.disk_steps(steps, subject, attached=disk is not None and disk.active and bool(disk.attached_to))
+    if disk is not None and disk.attached_to and not subject.mounted:
+        # halfway between two states: from the start again, as not every cloud attaches twice
+        steps.add(DetachDisk(object_key=disk.object_key, instance_id=subject.spec.id, tolerate=True), "detach the disk")
+    sequences.disk_steps(steps, subject, attached=subject.mounted)
     if work.change.tags:
         sequences.tags(steps, subject)
     sequences.start_jobs(steps, subject)

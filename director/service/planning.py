@@ -41,6 +41,7 @@ from director.ports.templates import RenderRequest
 from director.service import configs
 from director.service.catalogue import job_of, releases_of, stemcells_of
 from director.service.house import House
+from director.service.mounts import unmounted
 from director.service.pinning import next_set, pin, rotated, variables_to_make
 from director.service.rendering import Archive, apply_rendering, render_all
 from director.service.request import DeployRequest, options_of
@@ -158,8 +159,9 @@ async def prepare(
         director=house.site.name,
     )
     if ask_agents:
+        silent = await unresponsive(house, wanted, world, options, fix=request.fix, log=log)
         options = msgspec.structs.replace(
-            options, unresponsive=await unresponsive(house, wanted, world, options, fix=request.fix, log=log)
+            options, unresponsive=silent, unmounted=await unmounted(house, world, silent, log)
         )
     plan = diff(wanted, world, options, ids, [one.address for one in held])
     agent_ids = {one.id: one.agent_id for one in world.instances if one.agent_id} | made_for(plan)

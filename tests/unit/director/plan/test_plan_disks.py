@@ -223,3 +223,22 @@ def test_a_first_update_cut_short_is_begun_anew_when_another_vm_is_wanted_meanwh
     yard.content.env = {}
     asked = Options(recreate=frozenset({"*"}))
     assert {"delete_vm", "create_vm"} <= set(unit_words(yard.plan(wanted, asked), row.id))
+
+
+def test_a_disk_that_an_unfinished_task_unmounted_is_mounted_again() -> None:
+    """The store says attached and active; the agent says that it is not mounted, and may have forgotten where it is."""
+    yard, id = standing(disk())
+    yard.instances[id] = replace(yard.instances[id], dirty=True)
+    plan = yard.plan(deployment(group(disk=disk())), Options(unmounted=frozenset({id})))
+    words = unit_words(plan, id)
+    assert words[6:9] == ["detach_disk", "attach_disk", "mount_disk"]
+    assert words[:6] == [
+        "begin_instance",
+        "prepare",
+        "run_script pre-stop",
+        "drain update",
+        "stop",
+        "run_script post-stop",
+    ]
+    mounted = yard.plan(deployment(group(disk=disk())))
+    assert not [word for word in unit_words(mounted, id) if "disk" in word], "the usual case calls no cloud"

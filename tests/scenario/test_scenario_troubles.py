@@ -49,7 +49,7 @@ async def test_an_agents_failure_is_healed_by_the_next_deploy(town: Town, method
     assert town.calls == {}
 
 
-@pytest.mark.parametrize("nth", range(1, 5))
+@pytest.mark.parametrize("nth", [1, 2])
 @pytest.mark.parametrize("method", ["detach_disk", "attach_disk", "delete_vm", "create_vm"])
 async def test_a_recreate_that_fails_midway_keeps_the_disk(town: Town, method: str, nth: int) -> None:
     await town.deploy(BOTH)

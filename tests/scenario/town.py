@@ -133,7 +133,12 @@ def manifest(*groups: dict[str, Any], **more: Any) -> str:
         "name": "d",
         "releases": [{"name": "shop", "version": "latest"}],
         "stemcells": [{"alias": "default", "os": OPERATING_SYSTEM, "version": "latest"}],
-        "update": {"canaries": 1, "max_in_flight": 2, "canary_watch_time": "1000-8000", "update_watch_time": "1000-8000"},
+        "update": {
+            "canaries": 1,
+            "max_in_flight": 2,
+            "canary_watch_time": "1000-8000",
+            "update_watch_time": "1000-8000",
+        },
         "instance_groups": list(groups or (db(), group())),
         **more,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import socket
 import sys
 from collections.abc import Generator
@@ -32,6 +33,8 @@ class Proof:
     """What was measured, and one sentence per thing that is not as it should be."""
 
     seconds: dict[str, float] = field(default_factory=dict[str, float])
+    load: dict[str, float] = field(default_factory=dict[str, float])
+    """The machine's load of the last minute at the end of each run: seconds of a busy machine say little."""
     phases: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
     memory_mb: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
     left: dict[str, dict[str, list[str]]] = field(default_factory=dict[str, dict[str, list[str]]])
@@ -46,6 +49,7 @@ class Proof:
     def timed(self, name: str, ran: Ran) -> None:
         """Keep a run's seconds and hold them against the limit."""
         self.seconds[name] = ran.seconds
+        self.load[name] = round(os.getloadavg()[0], 1)
         limit = LIMITS.get(name)
         self.check(limit is None or ran.seconds <= limit, f"{name}: {ran.seconds} s, at most {limit} s wanted")
 

@@ -217,6 +217,7 @@ async def settle(house: House, prepared: Prepared) -> None:
                     instance_id=spec.id,
                     cid=f"disk-{spec.id}",
                     size=spec.disk.size,
+                    name=spec.disk.name,
                     active=True,
                     attached_to=f"vm-{spec.id}",
                 )

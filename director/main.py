@@ -141,6 +141,7 @@ async def _start(config: DirectorYml, stack: contextlib.AsyncExitStack) -> None:
         version=config.version or __version__,
         cpi=config.cloud.plugin or config.cloud.provider.name or config.meristem.cpi.type,
         gateway=dict(config.default_ssh_options),
+        certificates=tuple(one for one in _own_certificates(config) if one is not None),
     )
     for address in _addresses(config):
         server = Listener(create_app(desk), address)
@@ -267,6 +268,18 @@ def _addresses(config: DirectorYml) -> list[Address]:
     return found
 
 
+def _own_certificates(config: DirectorYml) -> list[Path | None]:
+    """Whose expiry GET /director/certificate_expiry tells."""
+    api, nats = config.meristem.api, config.nats
+    return [
+        api.certificate if api else None,
+        nats.server_ca_path,
+        nats.client_ca_certificate_path,
+        nats.client_certificate_path,
+        nats.monitor_certificate_path,
+    ]
+
+
 def _own_addresses(config: DirectorYml) -> list[str]:
     """Addresses of this machine: never given to a VM."""
     own = {config.runtime.ip, config.meristem.blobs.address}
@@ -278,8 +291,12 @@ def _own_addresses(config: DirectorYml) -> list[str]:
 def _log_to(config: DirectorYml) -> None:
     level = logging.getLevelNamesMapping().get(config.logging.level.upper(), logging.INFO)
     logging.basicConfig(level=max(level, logging.INFO), stream=sys.stdout, format="%(levelname)s %(name)s: %(message)s")
+    # the default renderer shows local variables in a traceback, and those may be secrets
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(level), logger_factory=structlog.PrintLoggerFactory()
+        processors=[structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso"), plain],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(),
     )
 
 

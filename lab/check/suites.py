@@ -15,7 +15,10 @@ from lab.check.outcome import Outcome, read_junit
 
 @dataclass(frozen=True)
 class Suite:
-    """One pytest run. `workers` 0 means in one process: lab tests share the machine's two cores with what they boot."""
+    """One pytest run. `workers` 0 means in one process: lab tests share the machine's two cores with what they boot.
+
+    Unit and contract tests wait about as long as they work, so two workers share a core.
+    """
 
     name: str
     folders: list[str]
@@ -29,9 +32,9 @@ class Suite:
 WHOLE_DIRECTORS = ("tests/contract/cli/test_real_director.py", "tests/unit/cpi_sim/test_sim_director.py")
 """Tests that drive a whole director through whole deployments, beside those of the folders of their own."""
 
-QUICK = [Suite("tests", ["tests/unit", "tests/contract"], "not lab", 2, left_out=WHOLE_DIRECTORS)]
+QUICK = [Suite("tests", ["tests/unit", "tests/contract"], "not lab", 4, left_out=WHOLE_DIRECTORS)]
 FULL = [
-    Suite("tests", ["tests/unit", "tests/contract", "tests/scenario"], "not lab", 2),
+    Suite("tests", ["tests/unit", "tests/contract", "tests/scenario"], "not lab", 4),
     Suite("recovery", ["tests/recovery"], "not lab", 2),
     Suite("e2e", ["tests/e2e"], "not lab", 2),
     Suite("lab", ["tests"], "lab", 0, root=True),

@@ -19,6 +19,8 @@ from lab.sweep import sweep
 def main(arguments: list[str]) -> int:
     """Run every stage, print the table, the failures, the skips with their reasons and the count; 0 if none failed."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what the tests made is removed then too
+    # started in the background by a shell this would be ignored, here and in all that the tests start and interrupt
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     quick = "--quick" in arguments
     passed_on = [argument for argument in arguments if argument != "--quick"]
     top = Path(__file__).resolve().parents[2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -92,8 +93,10 @@ class Sshd:
             transport = paramiko.Transport(client)
             transport.add_server_key(self.key)
             transport.set_subsystem_handler("sftp", paramiko.SFTPServer, Files)
-            transport.start_server(server=Shell(self.allowed))
             self.transports.append(transport)
+            # a client that does not like the key hangs up in the middle of the handshake
+            with contextlib.suppress(paramiko.SSHException, EOFError, OSError):
+                transport.start_server(server=Shell(self.allowed))
 
     def close(self) -> None:
         self.listener.close()

@@ -29,10 +29,14 @@ class Suite:
     """Files that this run does not take; another run of `bin/test` does."""
 
 
-WHOLE_DIRECTORS = ("tests/contract/cli/test_real_director.py", "tests/unit/cpi_sim/test_sim_director.py")
-"""Tests that drive a whole director through whole deployments, beside those of the folders of their own."""
+LONG = (
+    "tests/contract/api/test_api_nasty.py",
+    "tests/contract/cli/test_real_director.py",
+    "tests/unit/cpi_sim/test_sim_director.py",
+)
+"""Tests that take whole deployments or thousands of requests, beside those of the folders of their own."""
 
-QUICK = [Suite("tests", ["tests/unit", "tests/contract"], "not lab", 4, left_out=WHOLE_DIRECTORS)]
+QUICK = [Suite("tests", ["tests/unit", "tests/contract"], "not lab", 4, left_out=LONG)]
 FULL = [
     Suite("tests", ["tests/unit", "tests/contract", "tests/scenario"], "not lab", 4),
     Suite("recovery", ["tests/recovery"], "not lab", 2),

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from director.api.auth import ADMIN, LIST, READ, require
 from director.api.deploy_query import deploy_request
 from director.api.desk import Desk
-from director.api.replies import flag, json, text_body, to_task
+from director.api.replies import flag, json, json_object, text_body, to_task
 from director.engine.locks import locks
 from director.model.deployment import Document
 from director.model.errors import BadRequest, DirectorError
@@ -20,6 +20,7 @@ from director.service.delete_deployment import DeleteRequest
 from director.service.instances import require_deployment
 from director.service.manifests import manifest_diff, manifest_name
 from director.service.preview import preview
+from director.service.sealing import opened, seal
 
 
 def routes(desk: Desk) -> APIRouter:
@@ -93,7 +94,25 @@ def routes(desk: Desk) -> APIRouter:
         text = await text_body(request)
         if manifest_name(text) != name:
             raise BadRequest(f"The manifest is of deployment '{manifest_name(text)}', not of '{name}'", code=40005)
-        return json(await preview(house, deploy_request(request, name, text, caller.name)))
+        wanted = deploy_request(request, name, text, caller.name)
+        redact = request.query_params.get("redact", "true") != "false"
+        make = seal if flag(request, "seal") else preview
+        return json(await make(house, wanted, redact=redact))
+
+    @router.post("/deployments/{name}/apply")
+    async def apply(request: Request, name: str) -> Response:
+        """Carry out a sealed plan; the task refuses, having changed nothing, when it would be another plan now."""
+        caller = require(request, desk, ADMIN)
+        wanted = opened(house, name, await json_object(request, any_type=True), caller.name)
+        task = await desk.task(
+            "update_deployment",
+            "create deployment",
+            msgspec.to_builtins(wanted),
+            deployment=name,
+            user=caller.name,
+            context_id=caller.context_id,
+        )
+        return to_task(task)
 
     return router
 

@@ -38,3 +38,8 @@ class Secrets(Protocol):
     ) -> Any:
         """``value`` with every ``((name.key))`` replaced from the pinned versions; ``extra`` are rows not committed yet."""
         ...
+
+    def sign(self, purpose: str, text: bytes) -> str:
+        """A keyed digest (hex) that only this installation's directors can make: of texts that come back and must not have been altered,
+        and of what is to be compared without being told."""
+        ...

@@ -13,6 +13,7 @@ from director.service.audit import audited
 from director.service.house import House
 from director.service.planning import Prepared, prepare
 from director.service.request import DeployRequest
+from director.service.sealing import prepare_sealed
 from director.service.stage import StageLog
 
 
@@ -40,7 +41,10 @@ async def _plan(house: House, context: TaskContext, request: DeployRequest) -> P
     """Plan; commit what the plan refers to. A dry run ends here, having changed nothing."""
     stage = StageLog(context.log, "Preparing deployment")
     async with stage.task("Preparing deployment"):
-        prepared = await prepare(house, request, seed_of(context.task), log=context.log)
+        if request.sealed is not None:
+            prepared = await prepare_sealed(house, request, request.sealed, context.task.id, context.log)
+        else:
+            prepared = await prepare(house, request, seed_of(context.task), log=context.log)
     if request.dry_run:
         raise DryRun
     await store_blobs(house, prepared)

@@ -45,6 +45,7 @@ from director.service.mounts import unmounted
 from director.service.pinning import next_set, pin, rotated, variables_to_make
 from director.service.rendering import Archive, apply_rendering, render_all
 from director.service.request import DeployRequest, options_of
+from director.service.sources import Sources
 from director.service.unresponsive import unresponsive
 from director.service.wanted import Bound, JobContext, instance_specs, resources_key
 from meristem.formats.versions import resolve
@@ -58,13 +59,20 @@ class Prepared(Struct, frozen=True):
     archives: tuple[Archive, ...]
     specs: tuple[InstanceSpec, ...] = ()
     agent_ids: dict[str, str] = field(default_factory=dict)  # by instance id: the VM it has or will have
+    sources: Sources | None = None
 
 
 async def prepare(
-    house: House, request: DeployRequest, seed: str, *, ask_agents: bool = True, log: TaskLog | None = None
+    house: House,
+    request: DeployRequest,
+    seed: str,
+    *,
+    task: int | None = None,
+    ask_agents: bool = True,
+    log: TaskLog | None = None,
 ) -> Prepared:
-    """Plan a deploy. ``seed`` makes ids reproducible: the task's id. ``ask_agents`` false: trust the store alone (diff previews).
-    ``log`` receives the calls that planning makes.
+    """Plan a deploy. ``seed`` makes ids reproducible: the task's id, or a sealed plan's seed with the ``task`` beside it. ``ask_agents``
+    false: trust the store alone (diff previews). ``log`` receives the calls that planning makes.
     """
     store = house.store
     cloud_rows = await configs.pinned(store, "cloud", request.cloud_config_ids)
@@ -120,7 +128,7 @@ async def prepare(
     wanted_variables = variables_to_make(deployment, row, [(one.name, one.version) for one in chosen])
     pins, variable_rows = await pin(house, deployment, wanted_variables, last, cloud, jobs, links)
     sets = await store.find(VariableSetRow, deployment=name)
-    variable_set, set_rows = next_set(name, row, pins, sets, seed)
+    variable_set, set_rows = next_set(name, row, pins, sets, seed if task is None else f"task/{task}")
     bound = Bound(
         deployment, cloud, releases, stemcells, links, pins, calculated, house.site.dns_domain, house.site.name
     )
@@ -167,9 +175,23 @@ async def prepare(
     agent_ids = {one.id: one.agent_id for one in world.instances if one.agent_id} | made_for(plan)
     # a deployment is listed, and can be deleted, from its first try on
     begun = () if row is not None else (DeploymentRow(name=name, teams=request.teams),)
-    return Prepared(
-        plan, Changes(put=(*begun, *answers, *variable_rows, *set_rows)), tuple(archives), tuple(rendered), agent_ids
+    sources = Sources(
+        configs=(*cloud_rows, *runtime_rows),
+        deployment=row,
+        releases=tuple(releases.values()),
+        stemcells=tuple(one for rows in stemcells.values() for one in rows),
+        world=world,
+        placement=placement,
+        links=links,
+        calculated=calculated,
+        pins=pins,
+        made=variable_rows,
+        builds=wanted.builds,
+        silent=options.unresponsive,
+        unmounted=options.unmounted,
     )
+    changes = Changes(put=(*begun, *answers, *variable_rows, *set_rows))
+    return Prepared(plan, changes, tuple(archives), tuple(rendered), agent_ids, sources)
 
 
 def made_for(plan: Plan) -> dict[str, str]:

@@ -17,6 +17,15 @@ class StateChange(Struct, frozen=True):
     instance: str = ""  # uuid or index; empty for all
 
 
+class Sealed(Struct, frozen=True):
+    """A plan that was shown before: what its ids came from, what it was made from, what it does (`director.plan.seal`), and when it was made."""
+
+    seed: str
+    inputs: dict[str, str]
+    steps: dict[str, str]
+    made_at: float = 0
+
+
 class DeployRequest(Struct, frozen=True):
     """``skip_drain``: ``*`` or group names; counts are ints or ``N%``; config ids pin configs, None for the latest."""
 
@@ -34,6 +43,7 @@ class DeployRequest(Struct, frozen=True):
     max_in_flight: int | str | None = None
     change: StateChange | None = None
     errand: str = ""  # plan this errand group alone
+    sealed: Sealed | None = None  # only if the plan is still this one
     user: str = "admin"
     teams: tuple[str, ...] = field(default=())
 

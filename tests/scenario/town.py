@@ -238,11 +238,11 @@ class Town:
         """start, stop, restart, recreate."""
         return await self.deploy(text, change={"group": group, "state": state, "instance": instance}, **options)
 
-    async def preview(self, text: str, **options: Any) -> dict[str, Any]:
+    async def preview(self, text: str, *, redact: bool = False, **options: Any) -> dict[str, Any]:
         """POST /plan."""
         if "change" in options:
             options["change"] = StateChange(**options["change"])
-        return await preview(self.house, DeployRequest("d", text, **options))
+        return await preview(self.house, DeployRequest("d", text, **options), redact=redact)
 
     def _counts(self) -> Counter[str]:
         counts = {f"cloud {name}": count for name, count in self.cloud.script.calls.items()}

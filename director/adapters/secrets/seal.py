@@ -26,6 +26,7 @@ class Sealer:
     def __init__(self, master: bytes) -> None:
         self._cipher = AESGCM(_derive(master, b"seal"))
         self._mac = _derive(master, b"digest")
+        self._signature = _derive(master, b"signature")
 
     def seal(self, value: Any, label: str) -> str:
         nonce = os.urandom(_NONCE)
@@ -45,6 +46,10 @@ class Sealer:
     def digest(self, value: Any) -> str:
         """Equal for equal values; tells nothing without the key."""
         return hmac.new(self._mac, _json(value), hashlib.sha256).hexdigest()
+
+    def sign(self, purpose: str, text: bytes) -> str:
+        """Of bytes, for one purpose: what was signed for another does not pass."""
+        return hmac.new(self._signature, purpose.encode() + b"\0" + text, hashlib.sha256).hexdigest()
 
 
 def _derive(master: bytes, purpose: bytes) -> bytes:

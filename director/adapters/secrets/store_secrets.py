@@ -112,6 +112,10 @@ class StoreSecrets:
                     continue  # a value that was set by hand and is no certificate
         return sorted(out, key=lambda one: (one.at, one.name))
 
+    def sign(self, purpose: str, text: bytes) -> str:
+        """HMAC-SHA-256 under the master key, hex."""
+        return self._vault.sign(purpose, text)
+
     def _absolute(self, name: str, deployment: str) -> str:
         return absolute_name(name, self._director, deployment)
 

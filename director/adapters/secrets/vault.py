@@ -67,6 +67,9 @@ class Vault:
     def digest(self, value: Any) -> str:
         return self._sealer.digest(value)
 
+    def sign(self, purpose: str, text: bytes) -> str:
+        return self._sealer.sign(purpose, text)
+
     def _open(self, row: VariableRow) -> Document:
         held = self._opened.get(row.id)
         if held is None:

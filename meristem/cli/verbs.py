@@ -10,6 +10,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "log-in": ("log_in", "Log in and store the credentials"),
     "log-out": ("log_out", "Forget the stored credentials"),
     "deploy": ("deploy", "Deploy or update from a manifest: diff, plan, confirmation, progress"),
+    "apply": ("apply", "Carry out a sealed plan of deploy --plan-only"),
     "deployments": ("deployments", "List deployments"),
     "deployment": ("deployment", "Show a deployment"),
     "delete-deployment": ("delete_deployment", "Delete a deployment"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -47,6 +48,14 @@ def at_lab(lab: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, run: Cal
 def write(path: Path, document: Any) -> str:
     path.write_text(yaml.safe_dump(document, sort_keys=False))
     return str(path)
+
+
+def everything(lab: World) -> tuple[str, list[tuple[str, bytes]]]:
+    """The whole database as SQL, and every blob."""
+    with sqlite3.connect(lab.directory / "director.db") as connection:
+        text = "\n".join(connection.iterdump())
+    blobs = lab.directory / "blobs"
+    return text, sorted((str(path), path.read_bytes()) for path in blobs.rglob("*") if path.is_file())
 
 
 def test_a_deployment_from_upload_to_deletion(lab: World, at_lab: Callable[..., Any], tmp_path: Path) -> None:
@@ -99,6 +108,18 @@ def test_a_deployment_from_upload_to_deletion(lab: World, at_lab: Callable[..., 
     after = [row for row in rows("instances", "--details") if row["instance"].startswith("front/")]
     assert {row["instance"] for row in before if "front" in row["instance"]} < {row["instance"] for row in after}
     assert sorted(row["index"] for row in after) == ["0", "1", "2"]
+
+    settled = everything(lab)
+    changed = [str(tmp_path / "m1.yml"), "-o", ops, "-v", "n=2", "--fix"]
+    assert "nothing was changed" in ok("deploy", *changed, "--dry-run", "--tty").out
+    ok("deploy", *changed, "--plan-only", "--plan-file", str(tmp_path / "plan.json"))
+    assert everything(lab) == settled, "planning left a trace"
+    assert "1 to delete" in ok("apply", str(tmp_path / "plan.json"), "--tty").out
+    assert len([row for row in rows("instances") if row["instance"].startswith("front/")]) == 2
+    stale = at_lab("apply", str(tmp_path / "plan.json"))
+    assert stale.code == 1
+    assert "what it was made from has moved" in stale.err
+    ok("deploy", str(tmp_path / "m1.yml"), "-o", ops, "-v", "n=3")
 
     ok("stop", "front/0")
     states = {row["index"]: row["process_state"] for row in rows("instances", "-i") if "front" in row["instance"]}

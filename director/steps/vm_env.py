@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from director.model.actions import CreateVm
+from director.model.bus_urls import bus_urls
 from director.model.deployment import Document
 from director.ports.agents import Identity
 from director.steps.step import Io
@@ -25,7 +26,7 @@ def env(io: Io, action: CreateVm, manifest: Document, identity: Identity) -> Doc
     """``manifest`` is the instance group's env, interpolated. The result holds a private key: it is handed over, never stored."""
     bosh: Document = {**io.site.agent_env, **(manifest.get("bosh") or {})}
     cert = {"ca": identity.ca, "certificate": identity.certificate, "private_key": identity.private_key}
-    bosh["mbus"] = {"urls": [io.site.mbus], **(bosh.get("mbus") or {}), "cert": cert}
+    bosh["mbus"] = {"urls": list(bus_urls(io.site.mbus)), **(bosh.get("mbus") or {}), "cert": cert}
     bosh.setdefault("blobstores", io.blobs.agent_settings())
     if io.site.ntp:
         bosh.setdefault("ntp", list(io.site.ntp))

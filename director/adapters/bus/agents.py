@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import time
 from collections.abc import Callable, Sequence
@@ -130,7 +131,7 @@ class NatsAgents:
             await asyncio.to_thread(self._users.admit, agent_ids)
 
     async def expel(self, agent_ids: Sequence[str]) -> None:
-        self._exchange.speaks.difference_update(agent_ids)
+        self._exchange.forget(agent_ids)
         self._asked.difference_update(agent_ids)
         if self._heartbeats is not None:
             self._heartbeats.forget(agent_ids)
@@ -209,16 +210,11 @@ class NatsAgents:
     async def _learn(self, talk: Conversation) -> None:
         """Ask an agent once whether it pushes the ends of its actions."""
         agent_id = talk.agent_id
-        if agent_id in self._asked or agent_id in self._exchange.speaks:
+        if agent_id in self._asked or self._exchange.knows(agent_id):
             return
         self._asked.add(agent_id)
-        try:
-            answer = await self._exchange.ask_once(agent_id, "info", timeout=_POLL_REPLY, log=talk.log)
-        except AgentTimeout:
-            return
-        ours = answer.value.get("meristem") if isinstance(answer.value, dict) else None
-        if isinstance(ours, dict) and ours.get("push"):
-            self._exchange.speaks.add(agent_id)
+        with contextlib.suppress(AgentTimeout):
+            await self._exchange.learn(agent_id, timeout=_POLL_REPLY, log=talk.log)
 
     def _interval(self, agent_id: str, method: str, polls: int, *, pushed: bool) -> float:
         """Seconds until the next poll; short at first, as most actions are."""

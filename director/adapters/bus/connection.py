@@ -15,7 +15,12 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
+from director.model.bus_urls import bus_urls
 from director.model.errors import DirectorError, Place
+
+CONNECT_TIMEOUT = 2
+PING_INTERVAL = 5
+REOPEN_PAUSE = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -44,25 +49,28 @@ class BusIdentity:
 
 
 class Connection:
-    """Connects when first used; subscriptions survive reconnects."""
+    """Connects when first used, and then for ever: to any of the servers (and those that they name), again when one is lost, and anew when
+    a server has thrown it out. Subscriptions survive all that. ``mbus`` names one server or several."""
 
-    def __init__(self, url: str, identity: BusIdentity, *, name: str, connect_timeout: float = 30) -> None:
-        parts = urlsplit(url if "//" in url else f"//{url}")
-        self._host = parts.hostname or ""
-        self._url = f"tls://{parts.hostname}:{parts.port or 4222}"
+    def __init__(self, mbus: str, identity: BusIdentity, *, name: str, connect_timeout: float = 30) -> None:
+        self._urls = [_tls(url) for url in bus_urls(mbus)]
         self._identity = identity
         self._name = name
         self._connect_timeout = connect_timeout
         self._subscriptions: list[tuple[str, Callable[[Msg], Awaitable[None]]]] = []
         self._client: Client | None = None
         self._opening = asyncio.Lock()
+        self._reopening: asyncio.Task[None] | None = None
+        self._closing = False
+        self.on_back: list[Callable[[], None]] = []
+        """Called when the connection is there again after a loss: what was sent just before may have gone with it."""
 
     def subscribe(self, subject: str, callback: Callable[[Msg], Awaitable[None]]) -> None:
         """Before the first use."""
         self._subscriptions.append((subject, callback))
 
     async def client(self) -> Client:
-        """The open client. Raises `DirectorError` when the server cannot be reached in time."""
+        """The open client. Raises `DirectorError` when no server can be reached in time."""
         if self._client is not None and not self._client.is_closed:
             return self._client
         async with self._opening:
@@ -71,6 +79,10 @@ class Connection:
             return self._client
 
     async def close(self) -> None:
+        self._closing = True
+        if self._reopening is not None:
+            self._reopening.cancel()
+            await asyncio.gather(self._reopening, return_exceptions=True)
         if self._client is not None and not self._client.is_closed:
             await self._client.close()
         self._client = None
@@ -84,26 +96,36 @@ class Connection:
             _log.debug("bus %s: %s", self._name, error)
 
         async def lost() -> None:
-            _log.warning("bus %s: connection to %s lost, trying again", self._name, self._url)
+            if not self._closing:
+                _log.warning("bus %s: connection lost, trying %s", self._name, ", ".join(self._urls))
+
+        async def back() -> None:
+            self._tell_back()
+
+        async def closed() -> None:
+            if not self._closing and self._client is not None:
+                self._reopening = asyncio.create_task(self._reopen(), name=f"bus-{self._name}")
 
         try:
             async with asyncio.timeout(self._connect_timeout):
                 client = await nats.connect(
-                    self._url,
+                    self._urls,
                     name=self._name,
                     tls=context,
-                    tls_hostname=self._host,
                     error_cb=failed,
                     disconnected_cb=lost,
-                    connect_timeout=5,
+                    reconnected_cb=back,
+                    closed_cb=closed,
+                    connect_timeout=CONNECT_TIMEOUT,
                     reconnect_time_wait=0.25,  # pyright: ignore[reportArgumentType]  # seconds; fractions are fine
                     max_reconnect_attempts=-1,
-                    ping_interval=20,
+                    ping_interval=PING_INTERVAL,
+                    max_outstanding_pings=1,
                 )
         except (TimeoutError, OSError, NatsError) as error:
             cause = last[0] if last else error
             raise DirectorError(
-                f"Cannot connect to NATS at {self._url}: {str(cause) or type(cause).__name__}",
+                f"Cannot connect to NATS at {', '.join(self._urls)}: {str(cause) or type(cause).__name__}",
                 place=Place(path="/mbus"),
                 remedy="Check mbus, the nats.* certificates, and that the server lets this identity in.",
             ) from error
@@ -111,6 +133,29 @@ class Connection:
             await client.subscribe(subject, cb=callback, pending_msgs_limit=-1, pending_bytes_limit=-1)
         await client.flush()
         return client
+
+    async def _reopen(self) -> None:
+        """A server that refuses this identity ends the client for good; what listens must hear again all the same."""
+        while True:
+            try:
+                await self.client()
+            except Exception as error:
+                _log.warning("bus %s: %s", self._name, error)
+                await asyncio.sleep(REOPEN_PAUSE)
+            else:
+                self._tell_back()
+                return
+
+    def _tell_back(self) -> None:
+        _log.info("bus %s: connected again", self._name)
+        for listener in self.on_back:
+            listener()
+
+
+def _tls(url: str) -> str:
+    # with tls:// the client refuses a server that offers no TLS
+    parts = urlsplit(url if "//" in url else f"//{url}")
+    return f"tls://{parts.hostname}:{parts.port or 4222}"
 
 
 def _unusable(path: Path, error: Exception) -> DirectorError:

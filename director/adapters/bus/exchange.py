@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,6 +21,9 @@ from director.ports.agents import AgentLog
 PROTOCOL = 3
 _RESEND = 0.2
 _NOBODY = "503"
+_PATIENCE = 3.0
+_INFO_TIMEOUT = 2.0
+_READING = frozenset({"ping", "info", "get_state", "get_task", "list_disk"})
 
 
 class Conversation:
@@ -31,6 +34,10 @@ class Conversation:
         self.reply_to = reply_to
         self.log = log
         self.answers: asyncio.Queue[Answer | None] = asyncio.Queue()
+        self.patience = _PATIENCE
+        """Seconds without an answer after which the request is taken for lost; doubled each time, for the agent may be slow."""
+        self.again = asyncio.Event()
+        """Set when the request may have been lost with the connection that it was sent on."""
 
 
 class Exchange:
@@ -41,6 +48,8 @@ class Exchange:
         self._prefix = f"director.{process or uuid.uuid4()}"
         self._open: dict[str, Conversation] = {}
         self.speaks: set[str] = set()
+        self._stock: set[str] = set()
+        connection.on_back.append(self._back)
         connection.subscribe(f"{self._prefix}.>", self._received)
 
     @contextmanager
@@ -66,7 +75,8 @@ class Exchange:
     ) -> Answer:
         """Send and wait for the first answer.
 
-        While the server says that the agent is not there the request is sent again: it reached nobody, so that is safe.
+        While the server says that the agent is not there the request is sent again: it reached nobody, so that is safe. One that stays
+        without an answer may have been lost with a server, or its answer: it is sent again where a second one does no harm.
         """
         request: dict[str, Any] = {
             "protocol": PROTOCOL,
@@ -85,9 +95,10 @@ class Exchange:
         try:
             async with asyncio.timeout(timeout):
                 while True:
+                    talk.again.clear()
                     client = await self._connection.client()
                     await client.publish(subject, payload, reply=talk.reply_to)
-                    answer = await talk.answers.get()
+                    answer = await self._first(talk, method, key)
                     if answer is not None:
                         return answer
                     await asyncio.sleep(_RESEND)
@@ -101,6 +112,53 @@ class Exchange:
             raise AgentError(
                 f"Cannot send '{method}' to agent '{talk.agent_id}': {error}", agent_id=talk.agent_id, method=method
             ) from error
+
+    async def _first(self, talk: Conversation, method: str, key: str) -> Answer | None:
+        """The answer; None when the request is to be sent again."""
+        while True:
+            patience, talk.patience = talk.patience, talk.patience * 2
+            waiting = asyncio.ensure_future(talk.answers.get())
+            lost = asyncio.ensure_future(talk.again.wait())
+            try:
+                await asyncio.wait({waiting, lost}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+                if waiting.done():
+                    return waiting.result()
+            finally:
+                for one in (waiting, lost):
+                    one.cancel()
+            talk.again.clear()
+            if method in _READING or (key and await self._knows_keys(talk)):
+                return None
+
+    async def _knows_keys(self, talk: Conversation) -> bool:
+        """Whether the agent answers a repeated key with what the first request began: ours does, the stock agent would begin again."""
+        if talk.agent_id in self.speaks or talk.agent_id in self._stock:
+            return talk.agent_id in self.speaks
+        try:
+            await self.learn(talk.agent_id, timeout=_INFO_TIMEOUT, log=talk.log)
+        except (AgentTimeout, AgentError):
+            return False
+        return talk.agent_id in self.speaks
+
+    async def learn(self, agent_id: str, *, timeout: float, log: AgentLog | None) -> None:
+        """Ask an agent whether it speaks our extension. Raises `AgentTimeout` when it does not say."""
+        answer = await self.ask_once(agent_id, "info", timeout=timeout, log=log)
+        ours = answer.value.get("meristem") if isinstance(answer.value, dict) else None
+        known = self.speaks if isinstance(ours, dict) and ours.get("push") else self._stock
+        known.add(agent_id)
+
+    def forget(self, agent_ids: Iterable[str]) -> None:
+        """These agents are gone."""
+        self.speaks.difference_update(agent_ids)
+        self._stock.difference_update(agent_ids)
+
+    def knows(self, agent_id: str) -> bool:
+        """Whether it is known what this agent speaks."""
+        return agent_id in self.speaks or agent_id in self._stock
+
+    def _back(self) -> None:
+        for talk in self._open.values():
+            talk.again.set()
 
     async def ask_once(
         self,

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from director.model.bus_urls import bus_urls
 from director.model.errors import BadRequest, Place
 
 
@@ -182,12 +183,14 @@ class BlobAddress(Section):
 
 
 class BusSection(Section):
-    """``meristem.nats``: ``managed`` runs a nats-server of our own; else the users file and pid file of one that somebody else runs."""
+    """``meristem.nats``: ``managed`` runs a nats-server of our own; else the users file and pid file of one that somebody else runs here, or
+    ``sync``: a sync process beside each server follows the store."""
 
     managed: bool = False
     directory: Path | None = None
     users_file: Path | None = None
     pid_file: Path | None = None
+    sync: bool = False
 
 
 class CpiSection(Section):
@@ -289,6 +292,19 @@ def _refuse(found: DirectorYml, path: Path) -> None:
             "db.adapter postgres needs the name of its database",
             place=Place(str(path), 0, "/db/database"),
             remedy="Name an existing database; its tables are made at the first start",
+        )
+    bus = found.meristem.nats
+    if bus.sync and (bus.managed or bus.users_file or found.db.adapter != "postgres"):
+        raise BadRequest(
+            "meristem.nats.sync is for an external bus whose sync processes follow the same PostgreSQL",
+            place=Place(str(path), 0, "/meristem/nats/sync"),
+            remedy="Use db.adapter postgres, and leave out meristem.nats.managed and users_file",
+        )
+    if bus.managed and len(bus_urls(found.mbus)) != 1:
+        raise BadRequest(
+            "mbus must name one server, which meristem.nats.managed runs here",
+            place=Place(str(path), 0, "/mbus"),
+            remedy="Give one URL, or leave meristem.nats.managed out and run the cluster yourself",
         )
     if found.blobstore.provider != "local":
         raise BadRequest(

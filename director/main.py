@@ -21,6 +21,7 @@ from director.adapters.blobs import ca as blob_ca
 from director.adapters.blobs.folder import FolderBlobs
 from director.adapters.blobs.listener import BlobListener
 from director.adapters.blobs.signed import Signer, secret_file
+from director.adapters.bus.admission import Admission, FileAdmission, StoredAdmission
 from director.adapters.bus.agents import NatsAgents
 from director.adapters.bus.ca import BusFiles
 from director.adapters.bus.connection import BusIdentity
@@ -193,21 +194,24 @@ async def _bus(config: DirectorYml, store: SqlStore, stack: contextlib.AsyncExit
     nats = config.nats
     bus = config.meristem.nats
     known = [row.agent_id for row in await store.find(VmRow)]
-    users: UsersFile | None = None
+    users: Admission | None = None
     if bus.managed:
         host, _, port = config.mbus.rpartition("//")[2].rpartition("@")[2].partition(":")
         place = ServerPlace(
             host, int(port or 4222), bus.directory or config.dir / "nats", BusFiles(nats.server_ca_path.parent)
         )
         place.directory.mkdir(parents=True, exist_ok=True)
-        users = UsersFile(place.users_file, place.pid_file)
-        users.ensure()
+        file = UsersFile(place.users_file, place.pid_file)
+        file.ensure()
+        users = FileAdmission(file)
         server = NatsServer(place)
         await server.ensure()
         await server.supervise()
         stack.push_async_callback(server.release)
     elif bus.users_file is not None:
-        users = UsersFile(bus.users_file, bus.pid_file, shared=config.several)
+        users = FileAdmission(UsersFile(bus.users_file, bus.pid_file, shared=config.several))
+    elif bus.sync:
+        users = StoredAdmission(store)
     monitor = None
     if nats.monitor_certificate_path and nats.monitor_private_key_path:
         monitor = BusIdentity(nats.server_ca_path, nats.monitor_certificate_path, nats.monitor_private_key_path)

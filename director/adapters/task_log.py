@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
 import msgspec
 
+from director.model.errors import LeaseLost
 from director.model.events import Progress
 from director.ports.clock import Clock
-from director.ports.store import Store
+from director.ports.store import Lease, Store
 
 DELAY = 0.05
 
@@ -27,10 +29,14 @@ class StoreTaskLog:
         self._waiting: list[tuple[str, str]] = []
         self._writing = asyncio.Lock()
         self._writer: asyncio.Task[None] | None = None
+        self._lease: Callable[[], Lease] | None = None
 
     @property
     def task_id(self) -> int:
         return self._task_id
+
+    def bind(self, lease: Callable[[], Lease]) -> None:
+        self._lease = lease
 
     def progress(self, entry: Progress) -> None:
         line = msgspec.to_builtins(entry)
@@ -54,7 +60,7 @@ class StoreTaskLog:
         self._add("result", msgspec.json.encode(value).decode() + "\n")
 
     async def flush(self) -> None:
-        """Returns when all told so far is durable; raises what the store raises, and then keeps the lines."""
+        """Returns when all told so far is durable; raises what the store raises, and then keeps the lines (but for a lost lease)."""
         async with self._writing:
             while self._waiting:
                 lines, self._waiting = self._waiting, []
@@ -62,8 +68,13 @@ class StoreTaskLog:
                 try:
                     for kind, group in groupby(lines, lambda line: line[0]):
                         texts = [text for _, text in group]
-                        await self._store.append_output(self._task_id, kind, "".join(texts))
+                        lease = self._lease() if self._lease is not None else None
+                        await self._store.append_output(self._task_id, kind, "".join(texts), lease=lease)
                         written += len(texts)
+                except LeaseLost:
+                    written = len(lines)
+                    self._waiting.clear()
+                    raise
                 finally:
                     self._waiting = lines[written:] + self._waiting
 

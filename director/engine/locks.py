@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from bisect import insort
 from collections import defaultdict
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 
 from director.engine.cancel import Cancel
 from director.engine.lease import Hold
-from director.engine.wake import wakes
+from director.engine.wake import EXPIRED, Alarm, wakes
 from director.model.rows import PlanRow, Task
 from director.ports.store import Lease, Store
 from director.ports.task_log import TaskLog
@@ -63,8 +64,10 @@ class Locks:
         queue = self._queues[name]
         insort(queue, task.id)
         told = ""
+        event = asyncio.Event()
+        alarm = Alarm(event.set)
         try:
-            async with aclosing(wakes(self._store, f"lease/{lease_name}", "tasks")) as touches:
+            async with aclosing(wakes(self._store, f"lease/{lease_name}", "tasks", event=event)) as touches:
                 async for _ in touches:
                     if cancel is not None:
                         await cancel.check()
@@ -74,7 +77,7 @@ class Locks:
                         if lease is not None:
                             hold.add(lease)
                             return lease
-                        before = await self._held_by(lease_name)
+                        before = await self._held_by(lease_name, alarm)
                     if before != told:
                         told = before
                         self.waiting.add(task.id)
@@ -82,6 +85,7 @@ class Locks:
                         log.debug(f"Waiting for lock {name}: {before}")
             raise AssertionError("unreachable: wake-ups do not end")
         finally:
+            alarm.clear()
             self.waiting.discard(task.id)
             queue.remove(task.id)
             if not queue:
@@ -100,8 +104,10 @@ class Locks:
                     return f"task {row.id} ({row.description}) is to finish its plan first"
         return ""
 
-    async def _held_by(self, lease_name: str) -> str:
+    async def _held_by(self, lease_name: str, alarm: Alarm) -> str:
+        """Who holds it; when that lease runs out it is looked at again, for its holder may be dead."""
         for lease in await self._store.leases(lease_name):
             if lease.name == lease_name:
+                alarm.set(max(0.0, lease.expires_at - await self._store.now()) + EXPIRED)
                 return f"task {task_of(lease)} holds it"
         return "it is about to be free"

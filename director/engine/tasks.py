@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,6 +18,7 @@ from director.engine.lease import TERM, Hold
 from director.engine.locks import Locks, holder
 from director.engine.ports import Ports
 from director.engine.probe import Probe, quiet
+from director.engine.wake import EXPIRED, Alarm
 from director.model.deployment import Document
 from director.model.errors import BadRequest, DirectorError, LeaseLost, NotFound, RowChanged, TaskCancelled
 from director.model.rows import Task
@@ -68,6 +69,7 @@ class Runner:
         self._locks = Locks(self._store, on_wait=self._look_soon)
         self._looks: set[asyncio.Task[None]] = set()
         self._looking = asyncio.Lock()
+        self._alarm = Alarm(self._look_soon)
         self._running: dict[int, tuple[asyncio.Task[None], Cancel, bool]] = {}
         self._loop: asyncio.Task[None] | None = None
         self._stopping = False
@@ -84,6 +86,7 @@ class Runner:
         """Take nothing new; tasks pause between two steps, so that the next life goes on with them. After ``grace`` seconds those still in a
         step are abandoned as in a crash."""
         self._stopping = True
+        self._alarm.clear()
         if self._loop is not None:
             self._loop.cancel()
             await asyncio.gather(self._loop, return_exceptions=True)
@@ -168,12 +171,26 @@ class Runner:
                 return
             try:
                 rows = await self._store.find(Task, state=list(OPEN))
-                claimed = {lease.name for lease in await self._store.leases("task/")}
+                claimed = {lease.name: lease.expires_at for lease in await self._store.leases("task/")}
                 for task in sorted(rows, key=lambda row: (row.state == QUEUED, row.id)):
                     if task.id not in self._running and f"task/{task.id}" not in claimed and self._has_place(task):
                         await self._claim(task)
+                await self._watch(
+                    [
+                        claimed[name]
+                        for name in (f"task/{one.id}" for one in rows if one.id not in self._running)
+                        if name in claimed
+                    ]
+                )
             except Exception as error:
                 _log.error("looking for tasks failed", error=describe(error))
+
+    async def _watch(self, ends: Sequence[float]) -> None:
+        """Look again when the first of these leases of others runs out: its holder may be dead."""
+        if ends:
+            self._alarm.set(max(0.0, min(ends) - await self._store.now()) + EXPIRED)
+        else:
+            self._alarm.clear()
 
     def _has_place(self, task: Task) -> bool:
         """Tasks that wait for a lock take no place, lest many deploys of one deployment keep all others waiting."""
@@ -212,6 +229,7 @@ class Runner:
 
     async def _handle(self, task: Task, hold: Hold, cancel: Cancel) -> None:
         log = self._make_log(task.id)
+        log.bind(lambda: hold.lease)
         resuming = task.started_at is not None
         try:
             if task.state == QUEUED:

@@ -9,6 +9,9 @@ from typing import Any, ClassVar
 
 from msgspec import field
 
+from director.model.bus_rows import BusAgentRow as BusAgentRow
+from director.model.bus_rows import BusNodeRow as BusNodeRow
+from director.model.bus_rows import BusRow as BusRow
 from director.model.deployment import Document
 from director.model.instance import InstanceSpec
 from director.model.row import Row
@@ -330,4 +333,7 @@ ROWS: tuple[type[Row], ...] = (
     VariableSetRow,
     EventRow,
     SettingRow,
+    BusRow,
+    BusAgentRow,
+    BusNodeRow,
 )

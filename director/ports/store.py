@@ -77,8 +77,13 @@ class Store(Protocol):
         """Those in force, by name."""
         ...
 
-    async def append_output(self, task_id: int, kind: str, text: str) -> None:
-        """Add text to a task's output (kind: event, result, debug, cpi)."""
+    async def now(self) -> float:
+        """The store's clock, epoch seconds: that of ``Lease.expires_at``."""
+        ...
+
+    async def append_output(self, task_id: int, kind: str, text: str, *, lease: Lease | None = None) -> None:
+        """Add text to a task's output (kind: event, result, debug, cpi). With a lease: raises `LeaseLost` once another has taken
+        it."""
         ...
 
     async def read_output(

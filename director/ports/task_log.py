@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from director.model.events import Progress
+from director.ports.store import Lease
 
 
 class TaskLog(Protocol):
@@ -12,6 +14,10 @@ class TaskLog(Protocol):
 
     @property
     def task_id(self) -> int: ...
+
+    def bind(self, lease: Callable[[], Lease]) -> None:
+        """From now on lines are written under this lease only: a director that lost it has nothing more to tell."""
+        ...
 
     def progress(self, entry: Progress) -> None: ...
 
@@ -27,4 +33,6 @@ class TaskLog(Protocol):
         """One JSON line of the result output."""
         ...
 
-    async def flush(self) -> None: ...
+    async def flush(self) -> None:
+        """Returns when all told so far is durable. Raises `LeaseLost` when it was bound to a lease that is lost; the lines are dropped then."""
+        ...

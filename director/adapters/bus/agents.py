@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from director.adapters.bus.admission import Admission
 from director.adapters.bus.connection import BusIdentity, Connection
 from director.adapters.bus.exchange import Conversation, Exchange
 from director.adapters.bus.heartbeats import Heartbeats
 from director.adapters.bus.identities import Identities
-from director.adapters.bus.users import UsersFile
 from director.model.errors import AgentError, AgentTimeout
 from director.ports.agents import AgentLog, Identity
 
@@ -35,7 +35,7 @@ class NatsAgents:
         identities: Identities,
         *,
         monitor: BusIdentity | None = None,
-        users: UsersFile | None = None,
+        users: Admission | None = None,
         name: str = "director",
     ) -> None:
         self._connection = Connection(url, director, name=name)
@@ -48,7 +48,7 @@ class NatsAgents:
     async def start(self, known: Sequence[str] = ()) -> None:
         """Let in exactly the ``known`` agents (those of the store's VMs), connect. Raises when the server cannot be reached."""
         if self._users is not None:
-            await asyncio.to_thread(self._users.replace, known)
+            await self._users.replace(known)
         await self._connection.client()
         if self._heartbeats is not None:
             await self._heartbeats.start()
@@ -128,7 +128,7 @@ class NatsAgents:
 
     async def admit(self, agent_ids: Sequence[str]) -> None:
         if self._users is not None:
-            await asyncio.to_thread(self._users.admit, agent_ids)
+            await self._users.admit(agent_ids)
 
     async def expel(self, agent_ids: Sequence[str]) -> None:
         self._exchange.forget(agent_ids)
@@ -136,7 +136,7 @@ class NatsAgents:
         if self._heartbeats is not None:
             self._heartbeats.forget(agent_ids)
         if self._users is not None:
-            await asyncio.to_thread(self._users.expel, agent_ids)
+            await self._users.expel(agent_ids)
 
     async def identity(self, agent_id: str, *, bootstrap: bool) -> Identity:
         return await self._identities.issue(agent_id, bootstrap=bootstrap)

@@ -32,14 +32,15 @@ def acquire(connection: Connection, name: str, owner: str, seconds: float) -> Le
     return None if found is None else Lease(name, owner, found.fence, found.expires_at)
 
 
-def check(connection: Connection, lease: Lease) -> None:
-    """Raises `LeaseLost` unless it is in force, under its fence; the row is locked until the transaction ends."""
+def check(connection: Connection, lease: Lease, *, expired: bool = False) -> None:
+    """Raises `LeaseLost` unless it is in force, under its fence; the row is locked until the transaction ends. With ``expired`` one that ran
+    out will do as long as nobody else has taken it."""
     found = connection.execute(
         select(LEASES.c.owner, LEASES.c.fence, (LEASES.c.expires_at > now(connection.dialect.name)).label("valid"))
         .where(LEASES.c.name == lease.name)
         .with_for_update()
     ).one_or_none()
-    if found is None or found.owner != lease.owner or found.fence != lease.fence or not found.valid:
+    if found is None or found.owner != lease.owner or found.fence != lease.fence or not (found.valid or expired):
         raise _lost(lease, found)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.types import TypeEngine
 
 from director.model.rows import ROWS, Row
 
-HEAD = "0001"
+HEAD = "0002"
 
 metadata = MetaData()
 

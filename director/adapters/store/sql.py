@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, select
 
 from director.adapters.store import codec, leases, output, rows
-from director.adapters.store.dialect import MEMORY, Now, insert, open_sqlite
+from director.adapters.store.dialect import MEMORY, Now, insert, now, open_sqlite
 from director.adapters.store.migrate import create, upgrade
 from director.adapters.store.outage import DatabaseAway
 from director.adapters.store.readers import Readers, ThreadReaders, WriterReads
@@ -113,13 +113,22 @@ class SqlStore:
     async def leases(self, prefix: str = "") -> list[Lease]:
         return await self._readers.run(lambda connection: leases.in_force(connection, prefix))
 
-    async def append_output(self, task_id: int, kind: str, text: str) -> None:
+    async def now(self) -> float:
+        return await self._readers.run(
+            lambda connection: float(connection.execute(select(now(connection.dialect.name))).scalar_one())
+        )
+
+    async def append_output(self, task_id: int, kind: str, text: str, *, lease: Lease | None = None) -> None:
         data = text.encode()
-        if data:
-            await self._writer.run(
-                lambda connection: output.append(connection, task_id, kind, data),
-                (task_topic(task_id),),
-            )
+        if not data:
+            return
+
+        def write(connection: Connection) -> None:
+            if lease is not None:
+                leases.check(connection, lease, expired=True)
+            output.append(connection, task_id, kind, data)
+
+        await self._writer.run(write, (task_topic(task_id),))
 
     async def read_output(
         self, task_id: int, kind: str, offset: int = 0, limit: int | None = None

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from director.adapters.bus import ca
+from director.adapters.bus.admission import FileAdmission
 from director.adapters.bus.agents import NatsAgents
 from director.adapters.bus.connection import BusIdentity
 from director.adapters.bus.identities import Identities
@@ -58,7 +59,7 @@ async def agents(url: str, files: ca.BusFiles, identities: Identities, users: Us
         BusIdentity(files.ca, files.certificate("director"), files.key("director")),
         identities,
         monitor=BusIdentity(files.ca, files.certificate("hm"), files.key("hm")),
-        users=users,
+        users=FileAdmission(users),
     )
     await agents.start()
     yield agents

@@ -18,6 +18,7 @@ from director.adapters.blobs.folder import FolderBlobs
 from director.adapters.blobs.listener import BlobListener
 from director.adapters.blobs.signed import Signer, secret_file
 from director.adapters.bus import ca
+from director.adapters.bus.admission import FileAdmission
 from director.adapters.bus.agents import NatsAgents
 from director.adapters.bus.connection import BusIdentity
 from director.adapters.bus.identities import Identities
@@ -114,7 +115,7 @@ async def site(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
         mbus,
         BusIdentity(files.ca, files.certificate("director"), files.key("director")),
         Identities.load(client_ca=files.ca, client_ca_key=files.ca_key, server_ca=files.ca),
-        users=users,
+        users=FileAdmission(users),
     )
     await agents.start()
     blob_files = blob_ca.create(tmp_path / "blob-ca", ["127.0.0.1"])

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
+import pytest
+
+from director.model.errors import LeaseLost
 from director.model.rows import Task
 from director.ports.store import Changes, Store
+
+if TYPE_CHECKING:
+    from conftest import Hands
 
 
 async def test_output_is_read_by_byte_offsets_across_chunks(store: Store) -> None:
@@ -23,6 +30,19 @@ async def test_output_is_read_by_byte_offsets_across_chunks(store: Store) -> Non
     assert await store.read_output(7, "event", len(whole)) == (b"", len(whole))
     assert await store.read_output(7, "event", len(whole) + 9) == (b"", len(whole))
     assert await store.read_output(9, "event") == (b"", 0)
+
+
+async def test_output_under_a_lease_ends_when_another_takes_it_not_when_it_runs_out(store: Store, hands: Hands) -> None:
+    lease = await store.acquire("task/7", "one", 30)
+    assert lease is not None
+    await store.append_output(7, "event", "one\n", lease=lease)
+    hands.ahead += 31
+    await store.append_output(7, "event", "late, and nobody else is there\n", lease=lease)
+    assert await store.now() == pytest.approx(hands.now(), abs=2)
+    assert await store.acquire("task/7", "two", 30)
+    with pytest.raises(LeaseLost, match="two holds it under fence 2"):
+        await store.append_output(7, "event", "too late\n", lease=lease)
+    assert await store.read_output(7, "event") == (b"one\nlate, and nobody else is there\n", 35)
 
 
 async def wakes(store: Store, topic: str, seen: list[int]) -> None:

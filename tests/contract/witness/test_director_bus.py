@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from director.adapters.bus.admission import FileAdmission
 from director.adapters.bus.agents import NatsAgents
 from director.adapters.bus.connection import BusIdentity
 from director.adapters.bus.identities import Identities
@@ -28,7 +29,11 @@ async def agents(bench: Bench) -> AsyncIterator[NatsAgents]:
     )
     users = UsersFile(bench.bus.users, bench.bus.pid_file)
     adapter = NatsAgents(
-        bench.bus.url, bus_identity(bench, "director"), identities, monitor=bus_identity(bench, "hm"), users=users
+        bench.bus.url,
+        bus_identity(bench, "director"),
+        identities,
+        monitor=bus_identity(bench, "hm"),
+        users=FileAdmission(users),
     )
     await adapter.start()
     try:

@@ -10,7 +10,9 @@ import pytest
 
 from director.adapters.memory.clock import VirtualClock
 from director.adapters.task_log import StoreTaskLog
+from director.model.errors import LeaseLost
 from director.model.events import Progress
+from director.ports.store import Lease
 
 if TYPE_CHECKING:
     from conftest import Bench
@@ -55,7 +57,7 @@ async def test_lines_come_without_a_flush_and_a_burst_in_few_writes(bench: Bench
 async def test_what_could_not_be_written_is_written_later(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     log = StoreTaskLog(bench.store, 1, VirtualClock(), delay=0.01)
 
-    async def full(task_id: int, kind: str, text: str) -> None:
+    async def full(task_id: int, kind: str, text: str, *, lease: Lease | None = None) -> None:
         raise OSError("disk full")
 
     with monkeypatch.context() as patch:
@@ -68,3 +70,19 @@ async def test_what_could_not_be_written_is_written_later(bench: Bench, monkeypa
     await log.flush()
     assert (await bench.store.read_output(1, "debug"))[0].endswith(b" one\n")
     assert (await bench.store.read_output(1, "cpi"))[0].endswith(b" two\n")
+
+
+async def test_who_lost_the_lease_tells_nothing_more(bench: Bench) -> None:
+    log = StoreTaskLog(bench.store, 1, VirtualClock(), delay=0)
+    lease = await bench.store.acquire("task/1", "one", 30)
+    assert lease is not None
+    log.bind(lambda: lease)
+    log.debug("mine")
+    await log.flush()
+    await bench.store.release(lease)
+    assert await bench.store.acquire("task/1", "two", 30)
+    log.debug("late")
+    with pytest.raises(LeaseLost, match="two holds it under fence 2"):
+        await log.flush()
+    await log.flush()  # the lines are dropped, not kept for a later try
+    assert (await bench.store.read_output(1, "debug"))[0].endswith(b" mine\n")

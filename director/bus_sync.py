@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import structlog
 import yaml
@@ -86,8 +87,8 @@ async def serve(config: BusSyncYml) -> None:
     place = PostgresPlace(config.db.parameters(), wait=config.db.connection_wait_timeout)
     store = await open_postgres(place, name=f"{NODE}{config.name}")
     node = Node(config.name, store, users)
-    works = [asyncio.create_task(work) for work in (node.live(), node.follow())]
-    stopping = asyncio.create_task(stop.wait())
+    works: list[asyncio.Task[Any]] = [asyncio.create_task(work) for work in (node.live(), node.follow())]
+    stopping: asyncio.Task[Any] = asyncio.create_task(stop.wait())
     try:
         log.info("bus-sync started", name=config.name, users=str(config.users_file))
         await asyncio.wait([*works, stopping], return_when=asyncio.FIRST_COMPLETED)

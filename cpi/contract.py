@@ -17,6 +17,8 @@ from typing import ClassVar, Literal, Self, cast
 
 import pluggy
 
+from cpi.vm_status import VmStatus
+
 PROJECT = "meristem_cpi"
 ENTRY_POINT_GROUP = "meristem.cpis"
 API_VERSION = 3
@@ -388,3 +390,8 @@ class Calls:
     def find(self, call: Call, kind: Kind, key: str) -> str | None:
         """CID of what was created under this key, None if nothing was. Half-made things are settled first: a later
         None is final. Ours; the director recovers a create call by it."""
+
+    @specifies(firstresult=True)
+    def vm_status(self, call: Call, vm_cids: Sequence[str], console: int) -> Mapping[str, VmStatus] | None:
+        """What the cloud knows of each of these VMs, with as few requests as it can; `console`: bytes wanted of each
+        console's end, 0 for none. Waits for nothing, not for locks either: it is asked while VMs boot. Ours."""

@@ -18,8 +18,10 @@ from cpi.contract import (
     Network,
     NetworkCreated,
     VmCreated,
+    VmStatus,
 )
 from cpi.plugins import Plugin
+from cpi.vm_status import CONSOLE_MOST, all_json
 
 Reader = Callable[[str, object], object]
 
@@ -64,6 +66,14 @@ def _networks(where: str, value: object) -> Mapping[str, Network]:
     return {name: Network.parse(name, _hash(f"{where}.{name}", entry)) for name, entry in _hash(where, value).items()}
 
 
+def _console(where: str, value: object) -> int:
+    if value is None:
+        return 0
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise InvalidCall(f"{where} must be a number of bytes, not {value!r}")
+    return min(value, CONSOLE_MOST)
+
+
 def _kind(where: str, value: object) -> str:
     if value not in KINDS:
         raise InvalidCall(f"{where} must be one of {', '.join(KINDS)}, not {value!r}")
@@ -101,6 +111,7 @@ SIGNATURES: dict[str, tuple[Signature, Signature]] = {
     "delete_network": ((("network_cid", _text),), ()),
     "calculate_vm_cloud_properties": ((("requirements", _hash),), ()),
     "find": ((("kind", _kind), ("key", _text)), ()),
+    "vm_status": ((("vm_cids", _texts),), (("console", _console),)),
 }
 """Method -> (required, optional) arguments in their order."""
 
@@ -149,9 +160,20 @@ def _shape(plugin: Plugin, call: Call, result: object) -> object:
         if not result.value:
             raise CloudError(f"CPI '{plugin.name}' returned an empty disk hint")
         return None if call.api_version < 2 else result.value
+    if call.method == "vm_status":
+        return _statuses(plugin, result)
     if isinstance(result, NetworkCreated):
         return [result.cid, dict(result.addresses), dict(result.cloud_properties)]
     return result
+
+
+def _statuses(plugin: Plugin, result: object) -> dict[str, object]:
+    known = cast("Mapping[str, object]", result) if isinstance(result, Mapping) else {}
+    if not isinstance(result, Mapping) or not all(isinstance(one, VmStatus) for one in known.values()):
+        raise CloudError(
+            f"CPI '{plugin.name}' returned {result!r} from vm_status, the contract wants a VmStatus for each CID"
+        )
+    return all_json(cast("Mapping[str, VmStatus]", known))
 
 
 def _info(plugin: Plugin, info: Info | None) -> dict[str, object]:

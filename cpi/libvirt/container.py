@@ -16,7 +16,7 @@ import libvirt
 import libvirt_lxc
 
 from cpi.contract import CloudError, Json, StemcellNotFound
-from cpi.libvirt import agent_settings, cgroups, container_init, loops, mounts
+from cpi.libvirt import agent_settings, cgroups, container_init, guest_addresses, loops, mounts
 from cpi.libvirt.config import Config
 from cpi.libvirt.domain import DomainSpec, container_xml, uuid_of
 from cpi.libvirt.guest import GuestSpec
@@ -142,6 +142,13 @@ class Container:
             return stat.S_ISBLK(os.stat(f"/proc/{_init_of(domain_id)}/root/dev/{target}").st_mode)
         except FileNotFoundError:
             return False
+
+    def addresses(self, domain_id: int) -> tuple[str, ...] | None:
+        """As the kernel has them in the container's network namespace."""
+        try:
+            return guest_addresses.of_process(_init_of(domain_id))
+        except (CloudError, OSError):
+            return None
 
     def hint(self, target: str) -> Json:
         """By path, and unpartitioned: the kernel makes no partition nodes inside a container."""

@@ -76,6 +76,10 @@ class Guest(Protocol):
         """Whether the guest sees /dev/TARGET."""
         ...
 
+    def addresses(self, domain_id: int) -> tuple[str, ...] | None:
+        """The addresses that a running guest has given itself; None when they cannot be seen."""
+        ...
+
     def hint(self, target: str) -> Json:
         """How the agent finds the disk."""
         ...

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from cpi.contract import Call, CloudError, DiskHint, Info, Json, Kind, Network, NotSupported, VmCreated, implements
-from cpi.libvirt import attachments, disks, images, snapshots, vms
+from cpi.contract import (
+    Call,
+    CloudError,
+    DiskHint,
+    Info,
+    Json,
+    Kind,
+    Network,
+    NotSupported,
+    VmCreated,
+    VmStatus,
+    implements,
+)
+from cpi.libvirt import attachments, disks, images, snapshots, status, vms
 from cpi.libvirt.config import Config
 from cpi.libvirt.container import Container
 from cpi.libvirt.guest import Guest
@@ -168,6 +180,13 @@ def find(call: Call, kind: Kind, key: str) -> str | None:
             return images.find(config, key)
         case "snapshot":
             return snapshots.find(config, call, key)
+
+
+@implements
+def vm_status(call: Call, vm_cids: Sequence[str], console: int) -> Mapping[str, VmStatus]:
+    """See status.of."""
+    config = _config(call)
+    return status.of(config, _guest(config), vm_cids, console)
 
 
 def _config(call: Call) -> Config:

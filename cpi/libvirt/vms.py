@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import cast
 
 import libvirt
 
 from cpi.contract import Call, CloudError, CpiError, Facts, Json, Network, VmCreated, VMCreationFailed, VMNotFound
-from cpi.libvirt import attachments, images, metadata
+from cpi.libvirt import attachments, console, images, metadata
 from cpi.libvirt.agent_settings import settings_of
 from cpi.libvirt.config import Config, number
 from cpi.libvirt.connection import connect, domain, find_domain
@@ -63,7 +64,7 @@ def create(
             xml = guest.make(config, spec)
             call.check()
             made = connect(config.uri).defineXML(xml)
-            _switch_on(guest, call, made)
+            _switch_on(guest, call, made, spec.folder)
         except (CpiError, libvirt.libvirtError, OSError) as error:
             raise _failed(config, guest, call, cid, error) from error
         shelf.write(cid, {**record, "state": READY, "domain_id": made.ID()})
@@ -102,7 +103,7 @@ def start(config: Config, guest: Guest, call: Call, cid: str) -> None:
     """Start a VM that is off, with what a restart of the host took away. The caller holds its lock."""
     guest.ready(config, cid, Shelf(config.state_dir, "vm").folder(cid))
     attachments.renew(config, guest, call, cid)
-    _switch_on(guest, call, domain(config.uri, cid))
+    _switch_on(guest, call, domain(config.uri, cid), Shelf(config.state_dir, "vm").folder(cid))
 
 
 def set_metadata(config: Config, call: Call, cid: str, tags: Mapping[str, str]) -> None:
@@ -169,14 +170,16 @@ def _remove(config: Config, guest: Guest, call: Call, cid: str) -> None:
     shelf.remove(cid)
 
 
-def _switch_on(guest: Guest, call: Call, found: libvirt.virDomain) -> None:
+def _switch_on(guest: Guest, call: Call, found: libvirt.virDomain, folder: Path) -> None:
     found.create()
+    console.keep(call, found, folder)
     for _ in range(SWITCH_TRIES - 1):
         if guest.settled(found, SETTLE_WAIT):
             return
         call.log(f"libvirt has not heard of the first process of VM '{found.name()}': it is started once more")
         _cut_power(guest, found)
         found.create()
+        console.keep(call, found, folder)
 
 
 def _is_ours(found: libvirt.virDomain) -> bool:

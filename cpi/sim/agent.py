@@ -44,6 +44,7 @@ class Agent:
         self._guest = Guest(
             vm.cid, self._id, str(first.get("ip") or ""), self._memory, self._attached, bool(vm.body.get("failing"))
         )
+        self._stuck = vm.text("stuck")
         self._client: Client | None = None
         self._closed = asyncio.Event()
         self._connected = asyncio.Event()
@@ -100,7 +101,7 @@ class Agent:
                 await client.connect(
                     list(identity.urls),
                     name=self._id,
-                    tls=identity.context(),
+                    tls=identity.context(known=self._stuck != "refused"),
                     allow_reconnect=False,
                     connect_timeout=10,
                     ping_interval=60,
@@ -113,6 +114,9 @@ class Agent:
                 await client.flush()
             self._client = client
             self._connected.set()
+            if self._stuck == "agent":
+                await self._closed.wait()  # it is there, and never says a word
+                return
             for task in list(self._memory.tasks.values()):
                 if task.state == DONE and task.push and not task.told:
                     await self._tell(task)
@@ -145,6 +149,8 @@ class Agent:
             method, reply_to = str(request["method"]), str(request.get("reply_to") or "")
         except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
             log.info("agent %s: a message that is no request is ignored", self._id)
+            return
+        if self._stuck == "agent":
             return
         # The bus delivers in order and waits for this; a slow action must not hold up the next ping.
         answering = asyncio.ensure_future(self._reply(method, reply_to, request))

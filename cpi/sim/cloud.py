@@ -19,8 +19,10 @@ from cpi.contract import (
     VmCreated,
     VMCreationFailed,
     VMNotFound,
+    VmStatus,
 )
 from cpi.sim import networks as addresses
+from cpi.sim.boot import status_of
 from cpi.sim.clock import Clock, RealClock
 from cpi.sim.config import Config
 from cpi.sim.disks import Disks
@@ -205,6 +207,17 @@ class Cloud:
         def effect(books: Books, ticket: Ticket) -> str | None:
             found = books.by_key(kind, key)
             return None if found is None else found.cid
+
+        return self._gate.pass_(call, effect)
+
+    def vm_status(self, call: Call, vm_cids: Sequence[str], console: int) -> dict[str, VmStatus]:
+        """How far each of them has come."""
+
+        def effect(books: Books, ticket: Ticket) -> dict[str, VmStatus]:
+            now = self.clock.now()
+            found = {cid: books.get("vm", cid) for cid in vm_cids}
+            gone = VmStatus(exists=False)
+            return {cid: gone if vm is None else status_of(vm, now, console) for cid, vm in found.items()}
 
         return self._gate.pass_(call, effect)
 

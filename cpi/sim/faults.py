@@ -7,15 +7,16 @@ from dataclasses import dataclass
 
 from cpi.contract import ERRORS, CloudError, CpiError, Facts
 from cpi.sim import shape
+from cpi.sim.boot import PHASES
 from cpi.sim.chance import dice
 
 CALL_KINDS = ("error", "lost", "slow")
-VM_KINDS = ("never_boots", "vanishes", "agent_dies", "agent_slow", "agent_failing")
+VM_KINDS = ("never_boots", "powers_off", "crashes", "vanishes", "agent_dies", "agent_slow", "agent_failing")
 KINDS = (*CALL_KINDS, *VM_KINDS, "disk_stuck", "agent_error")
 HOWS = ("error", "hang", "die")
 KEYS = (
     "kind", "method", "nth", "every", "chance", "times", "zone", "group", "type", "message", "ok_to_retry", "how",
-    "seconds", "state",
+    "seconds", "state", "phase",
 )  # fmt: skip
 
 
@@ -42,6 +43,7 @@ class Fault:
     how: str = "error"
     seconds: float = 0.0
     state: str = "error"
+    phase: str = "bus"
 
     @property
     def counter(self) -> str:
@@ -94,6 +96,9 @@ class Fault:
         chance = given.get("chance")
         if chance is not None and shape.number(f"{where}.chance", chance) > 1:
             shape.fail(f"{where}.chance", "a number from 0 to 1", chance)
+        phase = shape.text(f"{where}.phase", given.get("phase", "bus"))
+        if phase not in PHASES:
+            shape.fail(f"{where}.phase", f"one of {', '.join(PHASES)}", phase)
         times = given.get("times")
         default_method = {"disk_stuck": ("create_disk",)}.get(kind, ("create_vm",) if kind in VM_KINDS else ())
         return cls(
@@ -112,4 +117,5 @@ class Fault:
             how,
             shape.number(f"{where}.seconds", given.get("seconds", 0)),
             str(given.get("state") or "error"),
+            phase,
         )

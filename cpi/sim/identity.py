@@ -39,11 +39,13 @@ class Identity:
         # With tls:// the client refuses a server that offers no TLS.
         return cls(tuple(f"tls://{url.partition('://')[2]}" for url in found), *(str(text) for text in texts))
 
-    def context(self) -> ssl.SSLContext:
-        """For one connection. Raises ssl.SSLError if the texts are no certificate and key."""
+    def context(self, *, known: bool = True) -> ssl.SSLContext:
+        """For one connection; not `known`: it shows no certificate. Raises ssl.SSLError if the texts are no certificate and key."""
         made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         made.minimum_version = ssl.TLSVersion.TLSv1_2
         made.load_verify_locations(cadata=self.ca)
+        if not known:
+            return made
         # OpenSSL reads certificate and key from files only; a memory file never reaches a disk.
         with open(os.memfd_create("bus-identity"), "wb") as file:
             file.write(f"{self.certificate.rstrip()}\n{self.private_key.rstrip()}\n".encode())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cpi.contract import Call, DiskHint, Info, Json, Kind, Network, NetworkCreated, VmCreated, implements
+from cpi.contract import Call, DiskHint, Info, Json, Kind, Network, NetworkCreated, VmCreated, VmStatus, implements
 from cpi.sim import launch, nudge
 from cpi.sim.cloud import Cloud
 from cpi.sim.config import Config
@@ -159,6 +159,12 @@ def calculate_vm_cloud_properties(call: Call, requirements: Json) -> Json:
 def find(call: Call, kind: Kind, key: str) -> str | None:
     """See Cloud.find."""
     return _cloud(call).find(call, kind, key)
+
+
+@implements
+def vm_status(call: Call, vm_cids: Sequence[str], console: int) -> Mapping[str, VmStatus]:
+    """See Cloud.vm_status."""
+    return _cloud(call).vm_status(call, vm_cids, console)
 
 
 def _cloud(call: Call, *, grows: bool = False) -> Cloud:

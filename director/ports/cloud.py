@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, Protocol
 
 from msgspec import Struct, field
 
@@ -13,11 +13,12 @@ CpiLog = Callable[[str], None]
 
 
 class CloudInfo(Struct, frozen=True):
-    """What the CPI says of itself; ``can_find``: it knows `find` by key."""
+    """What the CPI says of itself; ``can_find``: it knows `find` by key; ``can_tell``: it knows `vm_status`."""
 
     api_version: int
     stemcell_formats: tuple[str, ...]
     can_find: bool = False
+    can_tell: bool = False
 
 
 class VmCreated(Struct, frozen=True):
@@ -25,6 +26,18 @@ class VmCreated(Struct, frozen=True):
 
     cid: str
     networks: Document = field(default_factory=dict)
+
+
+class VmStatus(Struct, frozen=True):
+    """What the cloud knows of a VM. ``addresses``: seen in use, None when the cloud cannot see any; ``boot`` is another text after each
+    start, empty when unknown; ``detail``: the cloud's own words on a VM in trouble; ``console``: the end of it, when asked for."""
+
+    exists: bool = True
+    power: Literal["on", "off", "unknown"] = "unknown"
+    addresses: tuple[str, ...] | None = None
+    boot: str = ""
+    detail: str = ""
+    console: str = ""
 
 
 class Cloud(Protocol):
@@ -87,6 +100,13 @@ class Cloud(Protocol):
 
     async def find(self, kind: str, key: str, *, log: CpiLog | None = None) -> str | None:
         """CID of the vm, disk, stemcell or snapshot stamped with the key, None when there is none. `CloudNotSupported` from stock CPIs."""
+        ...
+
+    async def vm_status(
+        self, cids: Sequence[str], *, console: int = 0, log: CpiLog | None = None
+    ) -> dict[str, VmStatus]:
+        """By CID, for all of them in one call; a CID that the cloud says nothing of is left out. ``console``: bytes wanted of each console's
+        end. `CloudNotSupported`, without a call, from CPIs that cannot tell (every stock one)."""
         ...
 
 

@@ -6,16 +6,25 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
+import msgspec
+
+from cpi import redact
 from cpi.client import CpiClient
 from cpi.contract import CpiError
 from director.adapters.cloud.errors import cloud_error
 from director.model.deployment import Document
 from director.model.errors import CloudError, CloudNotFound, CloudNotSupported
-from director.ports.cloud import CloudInfo, CpiLog, VmCreated
+from director.ports.cloud import CloudInfo, CpiLog, VmCreated, VmStatus
 
 OLDEST, PREFERRED = 2, 3
 """api_versions of CPIs that the director works with."""
-DEADLINES = {"create_stemcell": 3600.0, "snapshot_disk": 3600.0, "create_vm": 1800.0, "update_disk": 1800.0}
+DEADLINES = {
+    "create_stemcell": 3600.0,
+    "snapshot_disk": 3600.0,
+    "create_vm": 1800.0,
+    "update_disk": 1800.0,
+    "vm_status": 60.0,
+}
 DEADLINE = 600.0
 
 
@@ -58,10 +67,12 @@ class CpiCloud:
                 type="Bosh::Clouds::NotSupported", method="info", cpi=self._name, remedy="Install a newer CPI.",
             )  # fmt: skip
         ours = known.get("meristem") or {}
+        capabilities = ours.get("capabilities") or ()
         self._info = CloudInfo(
             api_version=min(version, PREFERRED),
             stemcell_formats=tuple(known.get("stemcell_formats") or ()),
-            can_find="find" in (ours.get("capabilities") or ()),
+            can_find="find" in capabilities,
+            can_tell="vm_status" in capabilities,
         )
         return self._info
 
@@ -166,6 +177,33 @@ class CpiCloud:
                 type="Bosh::Clouds::NotImplemented", method="find", cpi=self._name,
             )  # fmt: skip
         return cast("str | None", await self._call("find", [kind, key], log))
+
+    async def vm_status(
+        self, cids: Sequence[str], *, console: int = 0, log: CpiLog | None = None
+    ) -> dict[str, VmStatus]:
+        """CloudNotSupported, without a call, from CPIs that do not know it. Consoles come without what the CPI config holds of secrets."""
+        if not (await self.info(log=log)).can_tell:
+            raise CloudNotSupported(
+                f"CPI '{self._name}' cannot tell how its VMs are",
+                type="Bosh::Clouds::NotImplemented", method="vm_status", cpi=self._name,
+            )  # fmt: skip
+        answer = await self._call("vm_status", [list(cids), console], log)
+        try:
+            found = msgspec.convert(answer, dict[str, VmStatus])
+        except msgspec.ValidationError as error:
+            raise CloudError(
+                f"CPI '{self._name}' answered something else than the state of VMs to vm_status: {error}",
+                type="Meristem::InvalidResponse", method="vm_status", cpi=self._name,
+            ) from error  # fmt: skip
+        known = redact.secrets(self._properties)
+
+        def clean(one: VmStatus) -> VmStatus:
+            text = one.console[-console:] if console else ""
+            return msgspec.structs.replace(
+                one, detail=redact.scrub(one.detail, known), console=redact.scrub(text, known)
+            )
+
+        return {cid: clean(one) for cid, one in found.items() if cid in cids}
 
     async def _delete(self, method: str, cid: str, log: CpiLog | None, stemcell_api: int = 0) -> None:
         try:

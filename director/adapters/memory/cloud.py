@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NoReturn
+
+from msgspec.structs import replace
 
 from director.adapters.memory.inventory import Disk, Inventory, Stemcell, Vm
 from director.adapters.memory.script import Script
 from director.model.deployment import Document
 from director.model.errors import CloudError, CloudNotFound, CloudNotSupported, CloudUnsettled, NotFound
-from director.ports.cloud import CloudInfo, CpiLog, VmCreated
+from director.ports.cloud import CloudInfo, CpiLog, VmCreated, VmStatus
 
 
 class MemoryCloud:
@@ -36,7 +39,8 @@ class MemoryCloud:
         )
 
     async def info(self, *, log: CpiLog | None = None) -> CloudInfo:
-        return await self.script.perform("info", lambda: CloudInfo(2, ("memory",), can_find=self._can_find))
+        can_tell = self._can_find and "vm_status" not in self._lacks
+        return await self.script.perform("info", lambda: CloudInfo(2, ("memory",), self._can_find, can_tell))
 
     async def create_stemcell(
         self, image_path: str, cloud_properties: Document, *, key: str, tags: dict[str, str], log: CpiLog | None = None
@@ -166,6 +170,19 @@ class MemoryCloud:
             return self.inventory.by_key(kind, key)
 
         return await self.script.perform("find", effect)
+
+    async def vm_status(
+        self, cids: Sequence[str], *, console: int = 0, log: CpiLog | None = None
+    ) -> dict[str, VmStatus]:
+        def effect() -> dict[str, VmStatus]:
+            if not self._can_find:
+                self._lacking("vm_status")
+            self._supported("vm_status")
+            known = {cid: self.inventory.vms.get(cid) for cid in cids}
+            shown = {cid: one.status if one is not None else VmStatus(exists=False) for cid, one in known.items()}
+            return {cid: replace(one, console=one.console[-console:] if console else "") for cid, one in shown.items()}
+
+        return await self.script.perform("vm_status", effect)
 
     def _vm(self, method: str, cid: str) -> Vm:
         return self.inventory.vms.get(cid) or self._missing(method, "VM", cid)

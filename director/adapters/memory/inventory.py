@@ -6,11 +6,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from director.model.deployment import Document
+from director.ports.cloud import VmStatus
 
 
 @dataclass
 class Vm:
-    """A VM; ``disks`` are the CIDs attached to it."""
+    """A VM; ``disks`` are the CIDs attached to it; ``shown``: what the cloud tells of it, None for a VM that came up as it should."""
 
     cid: str
     key: str
@@ -20,6 +21,13 @@ class Vm:
     env: Document
     metadata: dict[str, str] = field(default_factory=dict[str, str])
     disks: list[str] = field(default_factory=list[str])
+    shown: VmStatus | None = None
+
+    @property
+    def status(self) -> VmStatus:
+        """What the cloud tells of it."""
+        addresses = tuple(one["ip"] for one in self.networks.values() if one.get("ip"))
+        return self.shown or VmStatus(power="on", addresses=addresses, boot="1")
 
 
 @dataclass

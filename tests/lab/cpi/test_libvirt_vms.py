@@ -248,3 +248,30 @@ async def test_a_warm_call_costs_little_over_libvirt(vm, world, call, client):
         inside = float(lines[-1].rpartition("(")[2].split()[0])
         over.append(wall - inside)
     assert statistics.median(over) < 10
+
+
+async def test_how_far_a_vm_has_come(vm, world, call):
+    first, second = await vm("vm-way", 41), await vm("vm-way-2", 42)
+    for cid in (first, second):
+        world.booted(cid)
+    for command in ("addr add 10.77.0.41/24 dev eth0", "link set eth0 up"):
+        world.run(first, "ip", *command.split())
+    world.run(first, "sh", "-c", "echo a word on the console > /dev/console")
+    world.run(second, "systemctl", "poweroff", "--force", "--force", check=False)
+    until = time.monotonic() + 20
+    while True:
+        found = await call("vm_status", [first, second, "m-vm-other"], 4000)
+        if found[second]["power"] == "off" and "a word on the console" in found[first]["console"]:
+            break
+        assert time.monotonic() < until, [(one["power"], one["console"][-300:]) for one in found.values()]
+        await asyncio.sleep(0.1)
+    assert (found[first]["power"], found[first]["addresses"]) == ("on", ["10.77.0.41"])
+    assert found[first]["boot"] == world.virsh("domid", first)
+    assert (found[second]["exists"], found[second]["addresses"]) == (True, [])
+    assert found["m-vm-other"]["exists"] is False
+    await call("reboot_vm", second)
+    world.booted(second)
+    again = (await call("vm_status", [second], 4000))[second]
+    assert again["power"] == "on"
+    assert again["boot"] != found[second]["boot"]
+    assert again["console"], "the console of a VM that was started again is kept too"

@@ -24,6 +24,7 @@ from cpi.contract import (
     StemcellNotFound,
     VmCreated,
     VMNotFound,
+    VmStatus,
     implements,
 )
 
@@ -165,6 +166,13 @@ def detach_disk(call, vm_cid, disk_cid):
 @implements
 def get_disks(call, vm_cid):
     return list(_read(call, "vm", vm_cid, VMNotFound)["disks"])
+
+
+@implements
+def vm_status(call, vm_cids, console):
+    found = {cid: has_vm(call, cid) for cid in vm_cids if cid != "vm-nobody-knows"}
+    told = VmStatus(power="on", addresses=("10.0.0.2",), boot="1", console=f"password is s3cretpw, {console} bytes")
+    return {cid: told if there else VmStatus(exists=False) for cid, there in found.items()}
 
 
 @implements

@@ -97,6 +97,8 @@ async def test_the_key_is_stamped_and_found(client, context):
         ("delete_vm", ["a", "b"], InvalidCall, "takes 1 arguments"),
         ("delete_vm", [""], InvalidCall, "must be a string that is not empty"),
         ("create_disk", [1, []], InvalidCall, "cloud_properties must be a hash"),
+        ("vm_status", ["vm-x"], InvalidCall, "argument vm_cids must be a list of strings"),
+        ("vm_status", [[], -1], InvalidCall, "argument console must be a number of bytes"),
         ("find", ["planet", "k"], InvalidCall, "one of vm, disk, snapshot, stemcell"),
         ("configure_networks", ["v", {"n": {"type": "warp"}}], InvalidCall, "must be manual, dynamic or vip"),
         ("configure_networks", ["v", {"n": {"type": "manual"}}], InvalidCall, "networks.n.ip is missing"),

@@ -25,7 +25,9 @@ from cpi.contract import (
     StemcellNotFound,
     VMCreationFailed,
     VMNotFound,
+    VmStatus,
 )
+from cpi.sim.boot import PHASES
 from cpi.sim.clock import VirtualClock
 from cpi.sim.cloud import Cloud
 from cpi.sim.config import Config
@@ -328,3 +330,38 @@ def test_processes_share_one_inventory(tmp_path: Path) -> None:
 def test_wrong_properties_are_named(properties: dict[str, Any], told: str) -> None:
     with pytest.raises(CloudError, match=told):
         Config.parse({"state_dir": "/tmp/x", **properties})
+
+
+def test_how_far_a_vm_has_come(tmp_path: Path) -> None:
+    faults = [
+        *({"kind": "never_boots", "nth": n, "phase": phase} for n, phase in enumerate(PHASES, 2)),
+        {"kind": "powers_off", "nth": 7, "seconds": 20, "message": "out of memory"},
+        {"kind": "crashes", "nth": 8, "seconds": 5},
+    ]
+    sim = Sim(tmp_path, agents={"boot": 10_000}, faults=faults)
+    cids = [sim.vm(number) for number in range(1, 9)]
+
+    def look(console: int = 0) -> dict[str, VmStatus]:
+        return sim.cloud.vm_status(call("vm_status"), [*cids, "sim-vm-99"], console)
+
+    first = list(look().values())
+    assert [one.power for one in first[:8]] == ["on", "off", *["on"] * 6]
+    assert not any(one.addresses for one in first), "nothing is seen before a third of the boot"
+    assert first[8] == VmStatus(exists=False)
+    sim.clock.advance(21)
+    later = list(look(2000).values())
+    assert [one.power for one in later[:8]] == ["on", "off", *["on"] * 4, "off", "on"]
+    assert [one.addresses for one in later[:6]] == [
+        ("10.0.0.1",), (), (), ("10.0.0.4",), ("10.0.0.5",), ("10.0.0.6",),
+    ]  # fmt: skip
+    assert [(one.boot == two.boot) for one, two in zip(first, later, strict=True)] == [*[True] * 7, False, True]
+    ends = [one.console.splitlines()[-1] if one.console else "" for one in later]
+    assert ends[2] == "dhclient[312]: No DHCPOFFERS received."
+    assert "bad certificate" in ends[4]
+    assert later[6].console.endswith("out of memory\nreboot: Power down\n")
+    assert "panic" in ends[7]
+    assert look(30)[cids[6]].console == "reboot: Power down\n", "whole lines within the size"
+    assert sim.cloud.calls()["vm_status"] == 3
+    sim.cloud.reboot_vm(call("reboot_vm"), cids[0])
+    again = look()[cids[0]]
+    assert (again.boot, again.addresses) == ("2", ())

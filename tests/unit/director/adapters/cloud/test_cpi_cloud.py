@@ -12,6 +12,7 @@ import pytest
 from cpi.lock import is_free
 from director.adapters.cloud import CpiClouds, CpiSpec
 from director.model.errors import CloudError, CloudNotFound, CloudNotSupported, CloudUnsettled
+from director.ports.cloud import VmStatus
 
 PLUGIN = "tests.unit.cpi.ledger_cloud"
 ROOT = Path(__file__).resolve().parents[5]
@@ -115,6 +116,17 @@ async def test_find_by_key(clouds):
     assert again.cid == vm.cid
 
 
+async def test_the_state_of_many_vms_is_one_call(clouds):
+    cloud = await clouds.get("east")
+    vm = await _vm(cloud, key="vm-state")
+    found = await cloud.vm_status([vm.cid, "vm-gone", "vm-nobody-knows"], console=20)
+    assert found == {
+        vm.cid: VmStatus(power="on", addresses=("10.0.0.2",), boot="1", console="s <redacted>, 20 bytes"),
+        "vm-gone": VmStatus(exists=False),
+    }
+    assert (await cloud.vm_status([vm.cid]))[vm.cid].console == ""
+
+
 async def test_a_stock_cpi_gets_no_key_and_is_never_asked_to_find(tmp_path):
     requests = tmp_path / "requests"
     program = tmp_path / "stock"
@@ -135,6 +147,8 @@ async def test_a_stock_cpi_gets_no_key_and_is_never_asked_to_find(tmp_path):
     assert await cloud.create_disk(5, {}, "", key="disk-k") == "disk-1"
     with pytest.raises(CloudNotSupported, match="cannot find a disk by its key"):
         await cloud.find("disk", "disk-k")
+    with pytest.raises(CloudNotSupported, match="cannot tell how its VMs are"):
+        await cloud.vm_status(["vm-1"])
     info, create = [json.loads(line) for line in requests.read_text().splitlines()]
     assert "api_version" not in info
     assert create["api_version"] == 2

@@ -85,7 +85,7 @@ async def settle(hands: Hands, step: Step, entry: JournalEntry, first: DirectorE
     the error then begins with the ``first`` one, by which the answer was lost."""
     recovery = await _ask(hands, step, entry)
     if isinstance(recovery, Adopt):
-        await hands.journal.done(entry, recovery.outcome)
+        await hands.journal.done(entry, recovery.outcome, settled=True)
     elif isinstance(recovery, Repeat):
         await hands.journal.repeated(entry)
     else:

@@ -86,14 +86,14 @@ class Journal:
         await self._write(entry, intent.changes)
         return entry
 
-    async def done(self, entry: JournalEntry, outcome: Outcome) -> None:
-        """Commit the outcome's rows and the result, as one."""
-        closed = self._closed(entry, DONE, result=outcome.result)
+    async def done(self, entry: JournalEntry, outcome: Outcome, *, settled: bool = False) -> None:
+        """Commit the outcome's rows and the result, as one. ``settled``: it was found done."""
+        closed = self._closed(entry, DONE, result=outcome.result, settled=settled)
         await self._write(closed, outcome.changes)
 
     async def repeated(self, entry: JournalEntry) -> None:
         """Close an intent whose step is to be tried anew."""
-        await self._write(self._closed(entry, REPEATED))
+        await self._write(self._closed(entry, REPEATED, settled=True))
 
     async def failed(self, step: Step, entry: JournalEntry | None, error: BaseException) -> JournalEntry:
         """Close the intent (or note a step that failed before it had one) with the error."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from director.model.errors import BadRequest
+from director.model.paths import costs, longest
 from director.model.plan import Plan, Stage, Unit
 
 
@@ -18,7 +19,7 @@ class Work:
     done: int = 0
     begun: bool = False
     failed: bool = False
-    weight: int = 0
+    weight: float = 0
 
     @property
     def ended(self) -> bool:
@@ -27,7 +28,7 @@ class Work:
 
 @dataclass
 class Order:
-    """The units of a plan. Durations are not known, so a path's length is its count of steps."""
+    """The units of a plan. A path is as long as its steps should take; where nothing is known of that, as its count of steps."""
 
     plan: Plan
     works: dict[tuple[str, str], Work] = field(default_factory=dict[tuple[str, str], Work])
@@ -40,8 +41,10 @@ class Order:
                 work = self.works[stage.id, unit.id] = Work(stage, unit, index)
                 self._by_stage[stage.id].append(work)
         self._check()
-        for works in self._by_stage.values():
-            _weigh(works)
+        cost = costs(self.plan)
+        for stage in self.plan.stages:
+            for id, weight in longest(stage, lambda unit: sum(map(cost, unit.steps))).items():
+                self.works[stage.id, id].weight = weight
 
     def _check(self) -> None:
         steps: set[str] = set()
@@ -87,26 +90,3 @@ class Order:
     @property
     def complete(self) -> bool:
         return all(work.ended for work in self.works.values())
-
-
-def _weigh(works: list[Work]) -> None:
-    """Own steps plus the longest path of those that need it. Raises for a circle."""
-    needed_by: dict[str, list[Work]] = {work.unit.id: [] for work in works}
-    for work in works:
-        for need in set(work.unit.needs):
-            needed_by[need].append(work)
-    open_needs = {work.unit.id: len(needed_by[work.unit.id]) for work in works}
-    by_id = {work.unit.id: work for work in works}
-    free = [work for work in works if not open_needs[work.unit.id]]
-    weighed = 0
-    while free:
-        work = free.pop()
-        weighed += 1
-        work.weight = len(work.unit.steps) + max((one.weight for one in needed_by[work.unit.id]), default=0)
-        for need in set(work.unit.needs):
-            open_needs[need] -= 1
-            if not open_needs[need]:
-                free.append(by_id[need])
-    if weighed < len(works):
-        circle = ", ".join(work.unit.id for work in works if open_needs[work.unit.id])
-        raise BadRequest(f"Plan stage {works[0].stage.id}: units need each other in a circle: {circle}")

@@ -31,7 +31,7 @@ class Cause(Struct, frozen=True):
 class Step(Struct, frozen=True):
     """One step: ``kind`` names a file of `director.steps`; ``args`` are that step's typed arguments as plain data.
 
-    ``id`` is unique in the plan and stable: the journal refers to it.
+    ``id`` is unique in the plan and stable: the journal refers to it. ``seconds``: how long it should take, as far as is known.
     """
 
     id: str
@@ -39,6 +39,7 @@ class Step(Struct, frozen=True):
     title: str
     args: Document = field(default_factory=dict)
     causes: tuple[Cause, ...] = ()
+    seconds: float | None = None
 
 
 class Unit(Struct, frozen=True):

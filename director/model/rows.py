@@ -13,6 +13,7 @@ from director.model.bus_rows import BusAgentRow as BusAgentRow
 from director.model.bus_rows import BusNodeRow as BusNodeRow
 from director.model.bus_rows import BusRow as BusRow
 from director.model.deployment import Document
+from director.model.durations import DurationRow as DurationRow
 from director.model.instance import InstanceSpec
 from director.model.row import Row
 from director.model.uploads import CompiledPackageRow as CompiledPackageRow
@@ -67,6 +68,7 @@ class JournalEntry(Row, frozen=True, kw_only=True):
     take place: the next attempt does it).
 
     ``object_key`` is the caller-chosen key stamped on what the step creates; ``data`` is what recovery needs, ``result`` what the step returned.
+    ``settled``: closed by asking what became of it, so its times do not tell how long it took.
     """
 
     TABLE: ClassVar[str] = "journal"
@@ -84,6 +86,7 @@ class JournalEntry(Row, frozen=True, kw_only=True):
     fence: int = 0
     intended_at: float = 0
     ended_at: float | None = None
+    settled: bool = False
 
     @property
     def key(self) -> str:
@@ -336,4 +339,5 @@ ROWS: tuple[type[Row], ...] = (
     BusRow,
     BusAgentRow,
     BusNodeRow,
+    DurationRow,
 )

@@ -15,6 +15,7 @@ from director.plan.sequences import Steps
 from director.plan.world import World
 from director.ports.store import Changes
 from director.service.audit import audited
+from director.service.durations import with_expected
 from director.service.house import House
 from director.service.problems import key_of
 
@@ -60,4 +61,4 @@ async def plan_delete(house: House, name: str, *, force: bool) -> Plan:
     steps.add(DeleteDeployment(name=name), "forget the deployment")
     unit = Unit("forget", name, tuple(steps.list))
     made.append(Stage("forget", "Removing deployment artifacts", (unit,), needs=tuple(one.id for one in made)))
-    return Plan(name, tuple(made), {"delete": len(rows)})
+    return await with_expected(store, Plan(name, tuple(made), {"delete": len(rows)}))

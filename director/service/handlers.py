@@ -12,6 +12,7 @@ from director.service.delete_deployment import run_delete_deployment
 from director.service.delete_vm import run_delete_vm
 from director.service.deletions import run_delete_release, run_delete_stemcell, run_disk
 from director.service.deploy import run_deploy
+from director.service.durations import learning
 from director.service.errands import run_errand
 from director.service.export_release import run_export_release
 from director.service.house import House
@@ -48,5 +49,5 @@ _BY_TYPE: dict[str, Callable[[House, TaskContext], Awaitable[str | None]]] = {
 
 
 def handlers(house: House) -> dict[str, Handler]:
-    """The runner's handlers, bound to the house."""
-    return {type: partial(function, house) for type, function in _BY_TYPE.items()}
+    """The runner's handlers, bound to the house; the durations of their steps are remembered."""
+    return {type: partial(learning, function, house) for type, function in _BY_TYPE.items()}

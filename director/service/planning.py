@@ -40,6 +40,7 @@ from director.ports.task_log import TaskLog
 from director.ports.templates import RenderRequest
 from director.service import configs
 from director.service.catalogue import job_of, releases_of, stemcells_of
+from director.service.durations import with_expected
 from director.service.house import House
 from director.service.mounts import unmounted
 from director.service.pinning import next_set, pin, rotated, variables_to_make
@@ -171,7 +172,7 @@ async def prepare(
         options = msgspec.structs.replace(
             options, unresponsive=silent, unmounted=await unmounted(house, world, silent, log)
         )
-    plan = diff(wanted, world, options, ids, [one.address for one in held])
+    plan = await with_expected(store, diff(wanted, world, options, ids, [one.address for one in held]))
     agent_ids = {one.id: one.agent_id for one in world.instances if one.agent_id} | made_for(plan)
     # a deployment is listed, and can be deleted, from its first try on
     begun = () if row is not None else (DeploymentRow(name=name, teams=request.teams),)

@@ -7,6 +7,7 @@ from typing import Any
 from director.model.deployment import Document
 from director.model.plan import Cause, Plan
 from director.plan.causes import HIDDEN
+from director.plan.forecast import Forecast, Guess, by_group, forecast, stays_down
 from director.service.house import House
 from director.service.planning import prepare
 from director.service.request import DeployRequest
@@ -22,6 +23,7 @@ async def preview(house: House, request: DeployRequest, *, redact: bool = True) 
 
 def show(plan: Plan, *, redact: bool = True) -> Document:
     """A plan as JSON for people and programs; arguments of steps stay inside. ``redact`` hides values of properties, links and env."""
+    found = forecast(plan)
     stages = [
         {
             "title": stage.title,
@@ -30,6 +32,7 @@ def show(plan: Plan, *, redact: bool = True) -> Document:
             "units": [
                 {
                     "title": unit.task,
+                    "forecast": _guess(found.units[stage.id, unit.id]),
                     "steps": [
                         {
                             "kind": step.kind,
@@ -44,7 +47,40 @@ def show(plan: Plan, *, redact: bool = True) -> Document:
         }
         for stage in plan.stages
     ]
-    return {"stages": stages, "summary": dict(plan.counts)}
+    return {"stages": stages, "summary": dict(plan.counts), "forecast": told(plan, found)}
+
+
+def told(plan: Plan, found: Forecast) -> Document:
+    """``seconds``: expected wall time, None where nothing is known; ``whole`` false: a lower bound, because ``unknown`` was never timed;
+    ``waits`` of it are lower bounds of watch times. ``downtime`` by group: how many running instances go down, each for how long."""
+    return {
+        "seconds": _rounded(found.seconds),
+        "whole": found.whole,
+        "steps": found.steps,
+        "timed": found.timed,
+        "waits": _rounded(found.waits),
+        "unknown": list(found.unknown),
+        "downtime": [
+            {
+                "group": group,
+                "instances": len(each),
+                "seconds": _rounded(sum(one.seconds for one in each) / len(each)),
+                "longest": _rounded(max(one.seconds for one in each)),
+                "waits": _rounded(max(one.waits for one in each)),
+                "whole": all(one.whole for one in each),
+            }
+            for group, each in by_group(plan, found.downtime).items()
+        ],
+        "down_for_good": sum(stays_down(unit) for stage in plan.stages for unit in stage.units),
+    }
+
+
+def _guess(one: Guess) -> Document:
+    return {"seconds": _rounded(one.seconds), "whole": one.whole}
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 1)
 
 
 def _cause(cause: Cause, *, redact: bool) -> Document:

@@ -82,7 +82,7 @@ def _cause(cause: Hash) -> str:
     field, old, new = text(cause.get("field")), cause.get("old"), cause.get("new")
     if old is None and new is None:
         return field
-    if _HIDDEN in (old, new) and all(one in (_HIDDEN, None) for one in (old, new)):
+    if all(one in (_HIDDEN, None) for one in (old, new)):
         return f"{field} {'added' if old is None else 'removed' if new is None else 'changed'}"
     return f"{field}: {_short(old)} -> {_short(new)}"
 

@@ -30,6 +30,7 @@ from director.model.rows import (
     AddressRow,
     ConfigRow,
     DiskRow,
+    DurationRow,
     EventRow,
     InstanceRow,
     JournalEntry,
@@ -293,7 +294,7 @@ class Town:
 
     async def picture(self) -> dict[str, list[Any]]:
         """All rows but those that tell of tasks."""
-        told = (Task, PlanRow, JournalEntry, EventRow)
+        told = (Task, PlanRow, JournalEntry, EventRow, DurationRow)
         return {kind.TABLE: list(await self.store.find(kind)) for kind in ROWS if kind not in told}
 
     def break_agent(self, method: str, nth: int = 1) -> None:

@@ -1,4 +1,4 @@
-"""What goes wrong, and when: faults by method and by the number of its call."""
+"""What goes wrong, and when: faults by method and by the number of its call; and what takes long."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
+
+from director.ports.clock import Clock
 
 T = TypeVar("T")
 
@@ -25,6 +27,11 @@ class Script:
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
         self._faults: dict[tuple[str, int], Fault] = {}
+        self._slow: dict[str, tuple[float, Clock]] = {}
+
+    def slow(self, method: str, seconds: float, clock: Clock) -> None:
+        """Calls of the method take so long from now on."""
+        self._slow[method] = (seconds, clock)
 
     def fail(self, method: str, error: Exception, *, nth: int = 1) -> None:
         """The ``nth`` call of the method from now fails, and nothing happens."""
@@ -39,6 +46,9 @@ class Script:
         self.calls[method] += 1
         fault = self._faults.pop((method, self.calls[method]), None)
         await asyncio.sleep(0)
+        if method in self._slow:
+            seconds, clock = self._slow[method]
+            await clock.sleep(seconds)
         if fault is not None and not fault.after_effect:
             raise fault.error
         value = effect()

@@ -10,7 +10,7 @@ from sqlalchemy.types import TypeEngine
 
 from director.model.rows import ROWS, Row
 
-HEAD = "0002"
+HEAD = "0003"
 
 metadata = MetaData()
 

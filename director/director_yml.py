@@ -201,6 +201,30 @@ class CpiSection(Section):
     properties: dict[str, Any] = Field(default_factory=dict)
 
 
+class HealthSection(Section):
+    """``meristem.health``: the monitor inside the director. Seconds, but for the counts; see `director.observe.settings`."""
+
+    enabled: bool = True
+    interval: float = Field(default=10, ge=0.1)
+    agent_timeout: float = Field(default=60, gt=0)
+    settle: float = Field(default=15, ge=0)
+    rogue_agent_alert: float = 120
+    minimum_down_jobs: int = Field(default=5, ge=1)
+    percent_threshold: float = Field(default=0.2, ge=0, le=1)
+    time_threshold: float = 600
+    grace: float = Field(default=90, ge=0)
+    silent_vms: float = Field(default=600, ge=0)
+    repairs: int = Field(default=20, ge=0)
+    repairs_in_total: int = Field(default=60, ge=0)
+    clean_up: float = Field(default=300, ge=0)
+
+
+class ScanAndFixSection(Section):
+    """``scan_and_fix``. The default is the public job's."""
+
+    auto_fix_stateful_nodes: bool = True
+
+
 class MeristemSection(Section):
     """What the public form cannot say."""
 
@@ -208,6 +232,7 @@ class MeristemSection(Section):
     blobs: BlobAddress = BlobAddress()
     nats: BusSection = BusSection()
     cpi: CpiSection = CpiSection()
+    health: HealthSection = HealthSection()
     certificates: Path | None = None
     shared: Path | None = None
     task_limit: int = 5
@@ -232,6 +257,7 @@ class DirectorYml(Section):
     dns: DnsSection = DnsSection()
     logging: LoggingSection = LoggingSection()
     trusted_certs: str = ""
+    scan_and_fix: ScanAndFixSection = ScanAndFixSection()
     max_threads: int = 32
     max_vm_create_tries: int = 5
     keep_unreachable_vms: bool = False

@@ -48,10 +48,12 @@ from director.engine.tasks import Runner
 from director.manifest.cpi_config import load_cpi_configs
 from director.model.errors import DirectorError, RowChanged
 from director.model.rows import SettingRow, VmRow
+from director.observe.settings import HealthSettings
 from director.ports.store import Changes
 from director.service import configs
 from director.service.handlers import URGENT, handlers
 from director.service.house import House
+from director.service.monitor import Monitor
 from director.steps.step import Site
 
 log = structlog.get_logger("director")
@@ -122,6 +124,7 @@ async def _start(config: DirectorYml, stack: contextlib.AsyncExitStack) -> None:
         spool=config.shared / "spool",
         own_addresses=_own_addresses(config),
         max_threads=config.max_threads,
+        fix_stateful=config.scan_and_fix.auto_fix_stateful_nodes,
     )
     house.spool.mkdir(exist_ok=True)
     runner = Runner(
@@ -135,6 +138,7 @@ async def _start(config: DirectorYml, stack: contextlib.AsyncExitStack) -> None:
         term=config.meristem.lease_seconds,
         probe=probe_of(),
     )
+    monitor = Monitor(house, runner, HealthSettings(**config.meristem.health.model_dump()), owner=life.owner)
     desk = Desk(
         house,
         runner,
@@ -143,6 +147,7 @@ async def _start(config: DirectorYml, stack: contextlib.AsyncExitStack) -> None:
         cpi=config.cloud.plugin or config.cloud.provider.name or config.meristem.cpi.type,
         gateway=dict(config.default_ssh_options),
         certificates=tuple(one for one in _own_certificates(config) if one is not None),
+        health=monitor.status,
     )
     for address in _addresses(config):
         server = Listener(create_app(desk), address)
@@ -151,6 +156,9 @@ async def _start(config: DirectorYml, stack: contextlib.AsyncExitStack) -> None:
         log.info("listening", host=address.host, port=address.port, tls=address.certificate is not None)
     await runner.start()
     stack.push_async_callback(runner.stop)
+    if config.meristem.health.enabled:
+        monitor.start()
+        stack.push_async_callback(monitor.stop)
     log.info("director started", name=config.name, uuid=identity, version=desk.version)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +23,8 @@ class User:
 
 @dataclass(frozen=True)
 class Desk:
-    """The house, its task runner, the users, and what ``GET /info`` says besides. ``certificates`` are the director's own, as PEM files."""
+    """The house, its task runner, the users, and what ``GET /info`` says besides. ``certificates`` are the director's own, as PEM files;
+    ``health`` is what the health monitor tells of itself."""
 
     house: House
     runner: Runner
@@ -30,6 +32,7 @@ class Desk:
     version: str = "0.1.0"
     cpi: str = ""
     certificates: tuple[Path, ...] = ()
+    health: Callable[[], Document] = dict[str, object]
     gateway: Document = field(default_factory=dict[str, object])
     authentication: Document = field(default_factory=lambda: {"type": "basic", "options": {}})
 

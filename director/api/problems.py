@@ -1,4 +1,4 @@
-"""Cloud check: /deployments/:d/scans, problems, scan_and_fix; and the switch of the resurrector (director API §5, §8, §9)."""
+"""Cloud check: /deployments/:d/scans, problems, scan_and_fix; the switch of the resurrector, and what the health monitor sees (director API §5, §8, §9)."""
 
 from __future__ import annotations
 
@@ -84,6 +84,11 @@ def routes(desk: Desk) -> APIRouter:
     async def resurrection(request: Request) -> Response:
         require(request, desk, READ)
         return json({"resurrection": not await resurrection_paused(house)})
+
+    @router.get("/health")
+    async def health(request: Request) -> Response:
+        require(request, desk, READ)
+        return json(desk.health())
 
     @router.put("/resurrection")
     async def pause(request: Request) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -75,6 +75,18 @@ class Agents(Protocol):
 
     def heartbeat(self, agent_id: str) -> dict[str, Any] | None:
         """The last heartbeat heard, with ``received_at``; None when none was."""
+        ...
+
+    def heard(self) -> Mapping[str, float]:
+        """When each agent's last heartbeat was heard (epoch seconds), also of agents that are nobody's."""
+        ...
+
+    def on_alert(self, listener: Callable[[str, dict[str, Any]], None]) -> None:
+        """Call ``listener(agent id, alert)`` for each alert that an agent tells (agent protocol §7)."""
+        ...
+
+    async def reachable(self) -> bool:
+        """Whether the bus itself can be spoken to now, whatever its agents do."""
         ...
 
     async def close(self) -> None: ...

@@ -25,6 +25,7 @@ from director.service.stage import StageLog
 from meristem.formats import versions
 
 KEPT = 2
+ORPHANED_VMS = "Deleting orphaned vms"
 
 T = TypeVar("T")
 
@@ -86,6 +87,18 @@ async def run_cleanup(house: House, context: TaskContext) -> str | None:
     ).format(**plan.counts)
 
 
+async def run_orphaned_vms(house: House, context: TaskContext) -> str | None:
+    """Handler of ``scheduled_orphaned_vm_cleanup``: VMs that others took the place of."""
+
+    async def make() -> Plan:
+        vms = [row for row in await house.store.find(VmRow) if row.orphaned_at is not None]
+        stage = _stage(ORPHANED_VMS, [(vm.cid, DeleteVm(agent_id=vm.agent_id, release=True)) for vm in vms])
+        return Plan("", (stage,) if stage.units else (), {"vms": len(vms)})
+
+    plan = await context.carry_out(make)
+    return f"Deleted {plan.counts['vms']} orphaned vm(s)"
+
+
 async def _plan(house: House, context: TaskContext, request: CleanupRequest) -> Plan:
     """Rows and blobs go at once; what lies in clouds goes by steps."""
     for name in sorted({row.name for row in (await find_unused(house.store, request)).releases}):
@@ -108,7 +121,7 @@ async def _plan(house: House, context: TaskContext, request: CleanupRequest) -> 
             await house.blobs.delete(blob)
             await context.commit(Changes(delete=((SettingRow, f"{EXPORTED}{blob}"),)))
     stages = (
-        _stage("Deleting orphaned vms", [(vm.cid, DeleteVm(agent_id=vm.agent_id, release=True)) for vm in unused.vms]),
+        _stage(ORPHANED_VMS, [(vm.cid, DeleteVm(agent_id=vm.agent_id, release=True)) for vm in unused.vms]),
         _stage("Deleting stemcells", [(row.key, DeleteStemcell(row_key=row.key)) for row in unused.stemcells]),
         _stage("Deleting orphaned disks", [(row.cid, DeleteDisk(object_key=row.object_key)) for row in unused.disks]),
     )

@@ -7,7 +7,7 @@ from functools import partial
 
 from director.engine.context import TaskContext
 from director.engine.tasks import Handler
-from director.service.cleanup import run_cleanup
+from director.service.cleanup import run_cleanup, run_orphaned_vms
 from director.service.delete_deployment import run_delete_deployment
 from director.service.delete_vm import run_delete_vm
 from director.service.deletions import run_delete_release, run_delete_stemcell, run_disk
@@ -41,6 +41,7 @@ _BY_TYPE: dict[str, Callable[[House, TaskContext], Awaitable[str | None]]] = {
     "run_errand": run_errand,
     "cck_scan": run_scan,
     "delete_artifacts": run_cleanup,
+    "scheduled_orphaned_vm_cleanup": run_orphaned_vms,
     "delete_vm": run_delete_vm,
     "export_release": run_export_release,
     "cck_apply": run_resolve,

@@ -19,7 +19,8 @@ from director.steps.step import Site
 
 @dataclass(frozen=True)
 class House:
-    """The director, wired. ``spool`` holds uploads until their task ends; ``own_addresses`` are never given to VMs."""
+    """The director, wired. ``spool`` holds uploads until their task ends; ``own_addresses`` are never given to VMs; ``fix_stateful``: scan and
+    fix mends instances with a persistent disk too."""
 
     store: Store
     clouds: Clouds
@@ -33,6 +34,7 @@ class House:
     own_addresses: Sequence[str] = ()
     default_cpi: str = ""
     max_threads: int = 32
+    fix_stateful: bool = True
     features: dict[str, bool] = field(default_factory=dict[str, bool])
 
     async def setting(self, name: str, fallback: str) -> str:

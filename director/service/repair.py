@@ -84,6 +84,9 @@ async def _make_anew(
         tolerate=True,
     )
     sequences.begin(steps, subject)
+    for left in await house.store.find(VmRow, instance_id=row.id):
+        if left.agent_id != row.agent_id and left.orphaned_at is None:
+            steps.add(DeleteVm(agent_id=left.agent_id), "delete what an earlier try left")
     if vm is not None:
         sequences.remove_vm(steps, subject)
     sequences.make_vm(steps, subject)

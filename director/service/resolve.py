@@ -13,17 +13,19 @@ from director.model.actions import RunScript
 from director.model.deployment import UpdatePolicy
 from director.model.errors import AgentError, DirectorError
 from director.model.plan import Plan, Stage, Unit
-from director.model.rows import DeploymentRow, InstanceRow, Row, VmRow
+from director.model.rows import DeploymentRow, DiskRow, InstanceRow, Row, VmRow
 from director.plan.ids import Ids
 from director.plan.rollout import count
 from director.plan.sequences import Steps
 from director.ports.store import Changes
 from director.service import configs
+from director.service.alerts import USER
 from director.service.audit import audited
 from director.service.deploy import seed_of
 from director.service.house import House
 from director.service.problems import MISSING_VM, UNRESPONSIVE, Problem, kept, open_problems
 from director.service.repair import Repair, repair
+from director.service.resurrection import resurrection_paused
 from director.service.scan import lock_at_once, scan_vms
 from director.service.targets import find_targets
 
@@ -63,9 +65,12 @@ async def run_resolve(house: House, context: TaskContext) -> str | None:
 
 
 async def run_scan_and_fix(house: House, context: TaskContext) -> str | None:
-    """Handler of ``cck_scan_and_fix``: VMs that are missing or silent are made anew. Never waits for a deploy to end."""
+    """Handler of ``cck_scan_and_fix``: VMs that are missing or silent are made anew. Never waits for a deploy to end. What the health monitor
+    asked for is not begun when resurrection was paused meanwhile."""
     request = convert(context.task.request, ScanAndFixRequest)
     name = request.deployment
+    if context.task.user == USER and not context.resuming and await resurrection_paused(house):
+        return "resurrection is paused"
     await (context.lock(f"deployment/{name}") if context.resuming else lock_at_once(house, context, name))
 
     async def make() -> Plan:
@@ -73,12 +78,25 @@ async def run_scan_and_fix(house: House, context: TaskContext) -> str | None:
         for group, ids in request.instances.items():
             found = await find_targets(house.store, name, group, ids, with_vm=False) if ids else []
             rows |= {row.id: row for row in found}
+        if not house.fix_stateful:
+            rows = await _stateless(house, context, rows)
         problems = await scan_vms(house, context.log, list(rows.values()))
         return await _plan(house, context, name, [(one, "recreate_vm") for one in problems], {})
 
     async with audited(house, context.task, "scan_and_fix", "deployment", name):
         await context.carry_out(make)
     return "scan and fix complete"
+
+
+async def _stateless(house: House, context: TaskContext, rows: dict[str, InstanceRow]) -> dict[str, InstanceRow]:
+    """Without those that hold an active disk (scan_and_fix.auto_fix_stateful_nodes is off)."""
+    kept: dict[str, InstanceRow] = {}
+    for id, row in rows.items():
+        if any(disk.active for disk in await house.store.find(DiskRow, instance_id=id)):
+            context.log.warning(f"{row.name} has a persistent disk and is left alone (auto_fix_stateful_nodes is off)")
+        else:
+            kept[id] = row
+    return kept
 
 
 async def _plan(

@@ -27,6 +27,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "ssh": ("ssh", "Shell or command on instances"),
     "scp": ("scp", "Copy files to and from instances"),
     "logs": ("logs", "Fetch logs"),
+    "health": ("health", "Show silent instances and what keeps them from being made anew"),
     "cloud-check": ("cloud_check", "Compare with the cloud and repair"),
     "errands": ("errands", "List errands"),
     "run-errand": ("run_errand", "Run an errand"),

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import inspect
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from director.adapters.bus.admission import Admission
@@ -143,6 +143,17 @@ class NatsAgents:
 
     def heartbeat(self, agent_id: str) -> dict[str, Any] | None:
         return self._heartbeats.last(agent_id) if self._heartbeats is not None else None
+
+    def heard(self) -> Mapping[str, float]:
+        return self._heartbeats.heard() if self._heartbeats is not None else {}
+
+    def on_alert(self, listener: Callable[[str, dict[str, Any]], None]) -> None:
+        if self._heartbeats is not None:
+            self._heartbeats.alert_listeners.append(listener)
+
+    async def reachable(self) -> bool:
+        heartbeats = await self._heartbeats.reachable() if self._heartbeats is not None else True
+        return heartbeats and await self._connection.answers()
 
     def on_heartbeat(self, listener: Callable[[str, dict[str, Any]], None]) -> None:
         """Call ``listener(agent id, heartbeat)`` for each one heard."""

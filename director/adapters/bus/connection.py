@@ -78,6 +78,17 @@ class Connection:
                 self._client = await self._open()
             return self._client
 
+    async def answers(self, seconds: float = 5) -> bool:
+        """Whether the server answers a ping on the connection that is open."""
+        client = self._client
+        if client is None or not client.is_connected:
+            return False
+        try:
+            await client.flush(timeout=max(1, int(seconds)))
+        except (NatsError, OSError):
+            return False
+        return True
+
     async def close(self) -> None:
         self._closing = True
         if self._reopening is not None:

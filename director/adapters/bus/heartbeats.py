@@ -12,6 +12,7 @@ from nats.aio.msg import Msg
 from director.adapters.bus.connection import Connection
 
 _PREFIX = "hm.agent.heartbeat."
+_ALERTS = "hm.agent.alert."
 
 
 class Heartbeats:
@@ -21,13 +22,23 @@ class Heartbeats:
         self._connection = connection
         self._last: dict[str, dict[str, Any]] = {}
         self.listeners: list[Callable[[str, dict[str, Any]], None]] = []
+        self.alert_listeners: list[Callable[[str, dict[str, Any]], None]] = []
         connection.subscribe(f"{_PREFIX}*", self._received)
+        connection.subscribe(f"{_ALERTS}*", self._alerted)
 
     async def start(self) -> None:
         await self._connection.client()
 
     def last(self, agent_id: str) -> dict[str, Any] | None:
         return self._last.get(agent_id)
+
+    def heard(self) -> dict[str, float]:
+        """When each was last heard."""
+        return {agent_id: float(one["received_at"]) for agent_id, one in self._last.items()}
+
+    async def reachable(self) -> bool:
+        """Whether the server answers a round trip."""
+        return await self._connection.answers()
 
     def forget(self, agent_ids: Iterable[str]) -> None:
         for agent_id in agent_ids:
@@ -47,3 +58,12 @@ class Heartbeats:
         self._last[agent_id] = {**heartbeat, "received_at": time.time()}
         for listener in self.listeners:
             listener(agent_id, self._last[agent_id])
+
+    async def _alerted(self, message: Msg) -> None:
+        try:
+            alert: Any = msgspec.json.decode(message.data)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return
+        if isinstance(alert, dict):
+            for listener in self.alert_listeners:
+                listener(message.subject.removeprefix(_ALERTS), alert)

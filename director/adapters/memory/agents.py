@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from director.adapters.memory.cloud import MemoryClouds
@@ -20,7 +20,8 @@ def _nowhere(url: str, data: bytes) -> None:
 
 
 class MemoryAgents:
-    """`Agents`. An action once sent is done by its agent even if the director dies meanwhile. ``silent`` agents do not answer."""
+    """`Agents`. An action once sent is done by its agent even if the director dies meanwhile. ``silent`` agents do not answer, those
+    in ``mute`` answer and send no heartbeats; ``bus`` False: nobody is reached."""
 
     def __init__(self, clouds: MemoryClouds, clock: Clock, upload: Callable[[str, bytes], None] = _nowhere) -> None:
         self._clouds = clouds
@@ -32,6 +33,10 @@ class MemoryAgents:
         self.script = Script()
         self.admitted: set[str] = set()
         self.silent: set[str] = set()
+        self.mute: set[str] = set()
+        self.bus = True
+        self._heard: dict[str, float] = {}
+        self._alert_listeners: list[Callable[[str, dict[str, Any]], None]] = []
 
     def guest(self, agent_id: str) -> Guest | None:
         """The agent as it is now, None when no VM of its id runs."""
@@ -56,7 +61,7 @@ class MemoryAgents:
 
         def effect() -> Any:
             guest = self.guest(agent_id)
-            if guest is None or agent_id in self.silent or agent_id not in self.admitted:
+            if guest is None or not self._speaks(agent_id):
                 raise TimeoutError
             if fence and fence < guest.fence:
                 raise Refused(f"stale fence {fence}, already at {guest.fence}")
@@ -114,6 +119,8 @@ class MemoryAgents:
 
     async def expel(self, agent_ids: Sequence[str]) -> None:
         self.admitted -= set(agent_ids)
+        for agent_id in agent_ids:
+            self._heard.pop(agent_id, None)
 
     async def identity(self, agent_id: str, *, bootstrap: bool) -> Identity:
         name = f"{agent_id}.bootstrap" if bootstrap else agent_id
@@ -121,7 +128,7 @@ class MemoryAgents:
 
     def heartbeat(self, agent_id: str) -> dict[str, Any] | None:
         guest = self.guest(agent_id)
-        if guest is None or agent_id in self.silent or agent_id not in self.admitted:
+        if guest is None or not self._speaks(agent_id):
             return None
         spec = guest.spec
         return {
@@ -134,6 +141,28 @@ class MemoryAgents:
             "number_of_processes": 0,
             "received_at": self._clock.now(),
         }
+
+    def heard(self) -> Mapping[str, float]:
+        """Every agent that speaks has just been heard; the others as of when they were last asked about here."""
+        for cloud in self._clouds.all():
+            for vm in cloud.inventory.vms.values():
+                if self._speaks(vm.agent_id) and vm.agent_id not in self.mute:
+                    self._heard[vm.agent_id] = self._clock.now()
+        return dict(self._heard)
+
+    def on_alert(self, listener: Callable[[str, dict[str, Any]], None]) -> None:
+        self._alert_listeners.append(listener)
+
+    def alert(self, agent_id: str, alert: dict[str, Any]) -> None:
+        """The agent tells an alert."""
+        for listener in self._alert_listeners:
+            listener(agent_id, alert)
+
+    async def reachable(self) -> bool:
+        return self.bus
+
+    def _speaks(self, agent_id: str) -> bool:
+        return self.bus and agent_id in self.admitted and agent_id not in self.silent
 
     async def close(self) -> None:
         """Wait for what is under way."""

@@ -12,6 +12,7 @@ from director.model.errors import AgentError, CloudError, CloudNotFound, CloudNo
 from director.model.rows import VmRow
 from director.observe.evidence import CloudSays, Evidence
 from director.observe.health import Suspect
+from director.ports.cloud import VmStatus
 from director.service.house import House
 
 AT_ONCE = 8
@@ -54,6 +55,8 @@ async def cloud_says(house: House, vm: VmRow) -> CloudSays:
     """What the cloud knows of a VM. A CPI that cannot be asked whether it exists is taken to say that it does."""
     cloud = await house.clouds.get(vm.cpi)
     try:
+        if (await cloud.info()).can_tell:
+            return _shown((await cloud.vm_status([vm.cid])).get(vm.cid))
         return CloudSays.THERE if await cloud.has_vm(vm.cid) else CloudSays.GONE
     except CloudNotFound:
         return CloudSays.GONE
@@ -61,3 +64,11 @@ async def cloud_says(house: House, vm: VmRow) -> CloudSays:
         return CloudSays.THERE
     except CloudError:
         return CloudSays.UNKNOWN
+
+
+def _shown(status: VmStatus | None) -> CloudSays:
+    if status is None:
+        return CloudSays.UNKNOWN
+    if not status.exists:
+        return CloudSays.GONE
+    return {"on": CloudSays.RUNNING, "off": CloudSays.OFF}.get(status.power, CloudSays.THERE)

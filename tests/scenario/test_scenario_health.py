@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from director.model.rows import ConfigRow
 from director.observe.settings import HealthSettings
+from director.ports.cloud import VmStatus
 from director.ports.store import Changes
 from director.service.monitor import Monitor
 from director.service.resurrection import pause_resurrection
@@ -60,6 +61,19 @@ async def test_a_vm_that_its_cloud_has_is_given_time(town: Town) -> None:
         (task,) = await street.pass_time(200)
         assert task.state == "done", task.result
         assert vm.cid not in town.cloud.inventory.vms
+    await town.check()
+
+
+async def test_a_vm_that_is_switched_off_is_made_anew(town: Town) -> None:
+    await town.deploy(BOTH)
+    async with watched(town) as street:
+        await street.pass_time(100)
+        row, vm = await street.vm("web", 1)
+        town.agents.silent.add(row.agent_id)
+        town.cloud.inventory.vms[vm.cid].shown = VmStatus(power="off")
+        (task,) = await street.pass_time(120)
+        assert task.state == "done", task.result
+        assert any("the cloud says that the VM is off" in one for one in await street.alerts())
     await town.check()
 
 

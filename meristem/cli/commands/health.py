@@ -6,14 +6,14 @@ from meristem.cli.cells import lines, text
 from meristem.cli.session import Session
 from meristem.cli.table import Table
 from meristem.cli.verb import command
-from meristem.formats.values import hashes, is_hash
+from meristem.formats.values import Hash, hashes, is_hash
 
 
 @command("health")
 def COMMAND(session: Session) -> None:
     """Show which instances are silent, why they are left alone, and what is left of the repair budget."""
     found = session.director().get("/health", {})
-    state = found if is_hash(found) else {}
+    state: Hash = found if is_hash(found) else {}
     rows = [
         [
             text(row.get("name")),
@@ -28,7 +28,7 @@ def COMMAND(session: Session) -> None:
     session.screen.table(Table("deployments", header, rows, notes=_notes(state)))
 
 
-def _notes(state: dict[str, object]) -> list[str]:
+def _notes(state: Hash) -> list[str]:
     notes: list[str] = []
     if not state.get("enabled"):
         notes.append("The health monitor is switched off in director.yml (meristem.health.enabled).")

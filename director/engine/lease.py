@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from types import TracebackType
 
@@ -18,14 +17,15 @@ class Hold:
     without a renewal, so that it is silent before anybody can take over."""
 
     def __init__(
-        self, store: Store, lease: Lease, *, term: float = TERM, monotonic: Callable[[], float] = time.monotonic
+        self, store: Store, lease: Lease, *, term: float = TERM, monotonic: Callable[[], float] | None = None
     ) -> None:
         self._store = store
         self._leases = {lease.name: lease}
         self._name = lease.name
         self._term = term
-        self._monotonic = monotonic
-        self._renewed = monotonic()
+        # the loop's time is the machine's, unless whoever made the loop has another idea of it
+        self._monotonic = monotonic or asyncio.get_running_loop().time
+        self._renewed = self._monotonic()
         self._lost: LeaseLost | None = None
         self._renewals: asyncio.Task[None] | None = None
         self._renewing = asyncio.Lock()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from director.engine.cancel import Cancel, Interrupted
 from director.engine.effect import Hands, Loader, carry_out
+from director.engine.guard import guarded
 from director.engine.journal import DONE, FAILED, Journal, code_of, describe
 from director.engine.lease import Hold
 from director.engine.order import Order, Work
@@ -42,7 +43,7 @@ async def run_plan(
     await journal.read()
     journal.check(plan)
     told: Told = set()
-    hands = Hands(ports, journal, log, hold, fence, probe, load)
+    hands = Hands(guarded(ports, hold), journal, log, hold, fence, probe, load)
     if plan.agents:
         await ports.agents.admit(plan.agents)
     if journal.last:

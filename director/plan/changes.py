@@ -116,6 +116,10 @@ def work_for(
     if chosen(options.restart, spec.id):
         causes.append(Cause("restart"))
         depth = max(depth, Depth.UPDATE)
+    # an interrupted task made it, and its agent never spoke
+    mute = vm is not None and row.dirty and not vm.ready
+    if mute or spec.id in options.unresponsive:
+        subject = replace(subject, tolerate=True)
     if spec.state == "detached":
         return _detaching(replace(untouched, subject=subject, stale=_stale(row, spec, wanted)), row, vm, causes)
     if chosen(options.recreate, spec.id):
@@ -124,7 +128,9 @@ def work_for(
     if vm is not None and spec.id in options.unresponsive:
         causes.append(Cause("unresponsive agent"))
         depth = Depth.RECREATE
-        subject = replace(subject, tolerate=True)
+    elif mute:
+        causes.append(Cause("vm", "never answered", "present"))
+        depth = Depth.RECREATE
     if vm is None:
         detached = row.applied.state == "detached"
         if not detached:

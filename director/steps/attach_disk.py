@@ -21,6 +21,12 @@ class AttachDiskStep(StepRun[AttachDisk]):
 
     kind = "attach_disk"
 
+    async def intend(self, io: Io) -> Intent:
+        """The row tells of the VM from now on: whatever becomes of this step, who deals with the disk next detaches it first."""
+        disk = await lookup.disk(io, self.args.object_key)
+        vm = await lookup.live_vm(io, self.args.instance_id)
+        return Intent(changes=Changes(put=[replace(disk, attached_to=vm.cid)]))
+
     async def run(self, io: Io, intent: Intent) -> Outcome:
         disk = await lookup.disk(io, self.args.object_key)
         vm = await lookup.live_vm(io, self.args.instance_id)

@@ -46,6 +46,19 @@ class MemoryAgents:
                 return self._guests.setdefault(f"{cloud.name}/{vm.cid}", Guest(vm, self._upload))
         return None
 
+    def copies(self) -> dict[str, Guest]:
+        """The agents as they are, by VM, for `put_back`."""
+        return {name: guest.copy(guest.vm) for name, guest in self._guests.items()}
+
+    def put_back(self, copies: dict[str, Guest]) -> None:
+        """Be as when `copies` was asked, in the VMs of the same CIDs that the clouds have now."""
+        self._guests = {}
+        for cloud in self._clouds.all():
+            for cid, vm in cloud.inventory.vms.items():
+                known = copies.get(f"{cloud.name}/{cid}")
+                if known is not None:
+                    self._guests[f"{cloud.name}/{cid}"] = known.copy(vm)
+
     async def call(
         self,
         agent_id: str,
@@ -73,9 +86,16 @@ class MemoryAgents:
                 guest.answers[key] = value
             return value
 
-        sent = asyncio.ensure_future(self.script.perform(method, effect))
-        self._under_way.add(sent)
-        sent.add_done_callback(self._under_way.discard)
+        guest = self.guest(agent_id)
+        # what an agent has begun under a key it does not begin again
+        sent = guest.under_way.get(key) if guest is not None and key else None
+        if sent is None:
+            sent = asyncio.ensure_future(self.script.perform(method, effect))
+            self._under_way.add(sent)
+            sent.add_done_callback(self._under_way.discard)
+            if guest is not None and key:
+                guest.under_way[key] = sent
+                sent.add_done_callback(lambda _, known=guest.under_way: known.pop(key, None))
         try:
             return await asyncio.shield(sent)
         except TimeoutError:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from asyncio import Future
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from director.adapters.memory.inventory import Vm
@@ -32,6 +33,21 @@ class Guest:
     fence: int = 0
     failing: bool = False  # started jobs do not come up
     did: list[str] = field(default_factory=list[str])
+    under_way: dict[str, Future[Any]] = field(default_factory=dict[str, "Future[Any]"])  # by request key
+
+    def copy(self, vm: Vm) -> Guest:
+        """The same agent in another VM that is the same; nothing is under way there."""
+        return replace(
+            self,
+            vm=vm,
+            hints=dict(self.hints),
+            mounted=list(self.mounted),
+            settings=dict(self.settings),
+            answers=dict(self.answers),
+            tasks=dict(self.tasks),
+            did=list(self.did),
+            under_way={},
+        )
 
     def act(self, method: str, arguments: tuple[Any, ...]) -> Any:
         """Do it; raises `Refused`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from director.model.deployment import Document
 from director.ports.cloud import VmStatus
@@ -55,6 +55,12 @@ class Inventory:
     stemcells: dict[str, Stemcell] = field(default_factory=dict[str, Stemcell])
     made: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
     _numbers: Counter[str] = field(default_factory=Counter[str])
+
+    def copy(self) -> Inventory:
+        """One that lives on by itself."""
+        vms = {cid: replace(vm, metadata=dict(vm.metadata), disks=list(vm.disks)) for cid, vm in self.vms.items()}
+        disks = {cid: replace(disk, metadata=dict(disk.metadata)) for cid, disk in self.disks.items()}
+        return Inventory(vms, disks, dict(self.stemcells), Counter(self.made), Counter(self._numbers))
 
     def cid(self, kind: str, key: str) -> str:
         """A new CID, noted as made."""

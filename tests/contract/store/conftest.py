@@ -1,4 +1,4 @@
-"""Every store contract runs on the file store, on its memory twin and on PostgreSQL, with a clock whose hands a test can turn."""
+"""Every store contract runs on the file store, on its memory twin, on PostgreSQL and on the store of dictionaries, with a clock whose hands a test can turn."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from director.adapters.memory.store import MemoryStore
 from director.adapters.store.sql import SqlStore, open_store
+from director.ports.store import Store
 
 if TYPE_CHECKING:
     from tests.contract.store.postgres_server import PostgresServer
@@ -102,10 +104,13 @@ def schema(postgres: PostgresServer, _shared_schema: str) -> str:
     return _shared_schema
 
 
-@pytest.fixture(params=["file", "memory", "postgres"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path, hands: Hands) -> AsyncIterator[SqlStore]:
+@pytest.fixture(params=["file", "memory", "postgres", "dictionaries"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path, hands: Hands) -> AsyncIterator[Store]:
+    opened: SqlStore | MemoryStore
     if request.param == "postgres":
         opened = await _in_postgres(request, hands)
+    elif request.param == "dictionaries":
+        opened = MemoryStore(now=hands.now, poll=0.2)
     else:
         path = tmp_path / "director.db" if request.param == "file" else ":memory:"
         opened = await open_store(path, clock=hands.now, poll=0.2)

@@ -1,0 +1,147 @@
+"""One deed in a realm, by as many directors as it takes, with whatever disturbs it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from director.model.plan import Step
+from director.model.rows import InstanceRow, Task
+from tests.recovery import invariants
+from tests.recovery.disturb import Trouble
+from tests.recovery.life import Killed, Life, Probed, answered
+from tests.recovery.realm import OPEN, Realm
+from tests.recovery.stories import Deed
+from tests.recovery.watcher import Watcher
+
+LONGEST = 4 * 3600.0
+"""Virtual seconds that a deed may take."""
+
+
+@dataclass
+class Stage:
+    """Where deeds happen: a realm and who watches it."""
+
+    realm: Realm
+    watcher: Watcher = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.watcher = Watcher(self.realm)
+        self.watcher.watch()
+        self.realm.cloud.script.answered = answered
+        self.realm.agents.script.answered = answered
+
+    def pace(self, seed: int) -> None:
+        """How long calls take, from now on."""
+        dice = random.Random(f"pace {seed}")
+        self.realm.cloud.script.seconds = lambda method: (dice.random() * 4, dice.random())
+        self.realm.agents.script.seconds = lambda method: (dice.random() * 0.4, dice.random() * 0.2)
+
+    async def do(
+        self,
+        deed: Deed,
+        trouble: Trouble | None = None,
+        *,
+        again: bool = False,
+        second: bool = False,
+        rest: float = 0,
+        probed: Probed | None = None,
+    ) -> Task:
+        """The deed as a task, to whatever end."""
+        realm = self.realm
+        if deed.kind == "fix" and not again:
+            await realm.vanish(deed.lost)
+        self.watcher.widths = deed.widths
+        self.watcher.note_quorum(await self._started())
+
+        async def seen(life: Life, point: str, step: Step) -> None:
+            await self.watcher.probed(life, point, step)
+            if trouble is not None:
+                await trouble.point(life, point, step)
+            if probed is not None:
+                await probed(life, point, step)
+
+        def begin(home: str) -> Life:
+            return Life(realm, home, probed=seen, fate=trouble.moment if trouble else None)
+
+        crew = [_Home("one", begin, rest)]
+        if second:
+            crew.append(_Home("two", begin, rest))
+        type_, request = deed.request(again=again)
+        created = await crew[0].life.runner.create(type_, type_, request=request, deployment="d")
+        self.watcher.attend(created.id)
+        if trouble is not None:
+            trouble.task_id = created.id
+            trouble.prepare()
+        keepers = [asyncio.create_task(one.keep()) for one in crew]
+        try:
+            async with asyncio.timeout(LONGEST):
+                async for _ in realm.store.follow(f"task/{created.id}"):
+                    if (await realm.task(created.id)).state not in OPEN:
+                        break
+        except TimeoutError:
+            self.watcher.wrong(f"task {created.id} never ended")
+        while any(one.life.frozen for one in crew):
+            await asyncio.sleep(5)
+        if trouble is not None and any(one.kind == "freeze" for one in trouble.struck):
+            await asyncio.sleep(40)  # a late waker has its chance to do harm
+        for one in keepers:
+            one.cancel()
+        await asyncio.gather(*keepers, return_exceptions=True)
+        for one in crew:
+            await one.end()
+        await realm.agents.close()
+        self.watcher.followers = []
+        self.watcher.judge_quorum(await self._started())
+        return await realm.task(created.id)
+
+    async def _started(self) -> set[str]:
+        rows = await self.realm.store.find(InstanceRow, deployment="d")
+        return {row.id for row in rows if row.state == "started"}
+
+    async def wrongs(self, since: int) -> list[str]:
+        """What is wrong now or was on the way."""
+        realm = self.realm
+        found = await invariants.wrongs(realm.store, realm.cloud.inventory, realm.agents, since=since)
+        return [*self.watcher.wrongs, *found]
+
+    async def picture(self) -> str:
+        realm = self.realm
+        return await invariants.picture(realm.store, realm.cloud.inventory, realm.agents, without=invariants.BRIEF)
+
+    async def gist(self) -> list[object]:
+        """The end state without what depends on how often it was tried."""
+        found: list[object] = []
+        for row in await self.realm.instances():
+            guest = self.realm.agents.guest(row.agent_id) if row.agent_id else None
+            spec = row.applied
+            disk = spec.disk.size if spec is not None and spec.disk else 0
+            vm = spec.vm.cloud_properties if spec is not None else None
+            runs = guest.job_state if guest is not None and row.state == "started" else None
+            found.append([row.group, row.index, row.az, row.state, vm, disk, runs])
+        return found
+
+
+class _Home:
+    """One director's place: when a life ends there by death, the next begins."""
+
+    def __init__(self, name: str, begin: Callable[[str], Life], rest: float) -> None:
+        self._name = name
+        self._begin = begin
+        self._rest = rest
+        self.life: Life = begin(name)
+
+    async def keep(self) -> None:
+        while True:
+            with suppress(Killed):
+                await self.life.begin()
+            await self.life.died.wait()
+            await self.life.end()
+            await asyncio.sleep(self._rest)
+            self.life = self._begin(self._name)
+
+    async def end(self) -> None:
+        await self.life.end()

@@ -14,6 +14,7 @@ from director.model.rows import (
     ROWS,
     AddressRow,
     DiskRow,
+    DurationRow,
     EventRow,
     InstanceRow,
     JournalEntry,
@@ -27,7 +28,7 @@ from director.ports.store import Store
 
 _TIMES = {"created_at", "attached_at", "orphaned_at", "intended_at", "ended_at"}
 UPLOADED = (ReleaseRow, StemcellRow)
-TOLD = (Task, PlanRow, JournalEntry)
+TOLD = (Task, PlanRow, JournalEntry, DurationRow)
 
 
 async def wrongs(store: Store, inventory: Inventory, agents: MemoryAgents, *, since: int = 0) -> list[str]:

@@ -10,7 +10,7 @@ from tests.recovery.case import Case
 from tests.recovery.shop import Shape
 from tests.recovery.stories import Deed, Story
 
-TRIES = 120
+TRIES = 80
 
 
 def shrink(case: Case, fails: Callable[[Case], bool], tries: int = TRIES) -> Case:

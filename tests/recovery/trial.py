@@ -17,7 +17,7 @@ from tests.recovery.realm import OPEN, Realm
 from tests.recovery.stories import Deed
 from tests.recovery.watcher import Watcher
 
-LONGEST = 4 * 3600.0
+LONGEST = 2 * 3600.0
 """Virtual seconds that a deed may take."""
 
 

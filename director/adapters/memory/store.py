@@ -130,8 +130,14 @@ class MemoryStore:
         held = [one for one in self.content.leases.values() if one.expires_at > now and one.name.startswith(prefix)]
         return sorted(held, key=lambda one: one.name)
 
-    async def append_output(self, task_id: int, kind: str, text: str) -> None:
+    async def now(self) -> float:
         await asyncio.sleep(0)
+        return self._now()
+
+    async def append_output(self, task_id: int, kind: str, text: str, *, lease: Lease | None = None) -> None:
+        await asyncio.sleep(0)
+        if lease is not None and text:
+            self._check(lease, expired=True)
         if text:
             known = self.content.output.get((task_id, kind), b"")
             self.content.output[task_id, kind] = known + text.encode()
@@ -154,9 +160,11 @@ class MemoryStore:
         self.content.leases[lease.name] = lease
         return lease
 
-    def _check(self, lease: Lease) -> None:
+    def _check(self, lease: Lease, *, expired: bool = False) -> None:
+        """``expired``: one that ran out and that nobody took is good enough."""
         known = self.content.leases.get(lease.name)
-        if known is None or (known.owner, known.fence) != (lease.owner, lease.fence) or known.expires_at <= self._now():
+        mine = known is not None and (known.owner, known.fence) == (lease.owner, lease.fence)
+        if known is None or not mine or (known.expires_at <= self._now() and not expired):
             raise _lost(lease, known)
 
 

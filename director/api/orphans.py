@@ -104,10 +104,10 @@ async def show_vm(store: Store, row: VmRow) -> Document:
     """An orphaned VM as the API gives it."""
     instance = await store.get(InstanceRow, row.instance_id) if row.instance_id else None
     return {
-        "az": instance.az if instance else None,
+        "az": row.az or (instance.az if instance else None),
         "cid": row.cid,
         "deployment_name": row.deployment,
-        "instance_name": instance.name if instance else row.instance_id,
+        "instance_name": row.instance_name or (instance.name if instance else row.instance_id),
         "ip_addresses": [one["ip"] for one in row.networks.values() if one.get("ip")],
         "orphaned_at": iso(row.orphaned_at),
     }

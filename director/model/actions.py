@@ -26,7 +26,8 @@ class Action(Struct, frozen=True, kw_only=True):
 
 
 class CreateVm(Action, frozen=True, kw_only=True):
-    """Reserve addresses, write the VM's row, create the VM. ``addresses`` are (network, address, static); ``disk_keys`` placement hints."""
+    """Reserve addresses, write the VM's row, create the VM. ``disk_keys`` are placement hints; ``standby``: the instance keeps the VM it has
+    until `SwapVm`, and the new one's addresses are its own until then."""
 
     KIND = "create_vm"
     agent_id: str
@@ -40,6 +41,7 @@ class CreateVm(Action, frozen=True, kw_only=True):
     tags: dict[str, str] = field(default_factory=dict)
     variable_set: int = 0
     metadata: dict[str, str] = field(default_factory=dict)  # for set_vm_metadata, without created_at
+    standby: bool = False
 
 
 class WaitAgent(Action, frozen=True, kw_only=True):
@@ -59,6 +61,14 @@ class DeleteVm(Action, frozen=True, kw_only=True):
     KIND = "delete_vm"
     agent_id: str
     release: bool = False
+
+
+class SwapVm(Action, frozen=True, kw_only=True):
+    """The standby VM of ``agent_id`` becomes the instance's; the one it had becomes an orphaned VM, with its addresses."""
+
+    KIND = "swap_vm"
+    instance_id: str
+    agent_id: str
 
 
 class CreateDisk(Action, frozen=True, kw_only=True):
@@ -157,10 +167,11 @@ class BeginInstance(Action, frozen=True, kw_only=True):
 
 
 class Prepare(Action, frozen=True, kw_only=True):
-    """The agent downloads what the new spec needs while the old jobs run."""
+    """The agent downloads what the new spec needs while the old jobs run; ``agent_id``: another than the instance's (a standby VM's)."""
 
     KIND = "prepare"
     spec: InstanceSpec
+    agent_id: str = ""
 
 
 class RunScript(Action, frozen=True, kw_only=True):
@@ -293,6 +304,7 @@ ACTIONS: dict[str, type[Action]] = {
         CreateVm,
         WaitAgent,
         DeleteVm,
+        SwapVm,
         CreateDisk,
         AttachDisk,
         MountDisk,

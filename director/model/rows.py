@@ -169,7 +169,9 @@ class InstanceRow(Row, frozen=True, kw_only=True):
 
 
 class VmRow(Row, frozen=True, kw_only=True):
-    """A VM. The row is committed *before* create_vm with ``cid`` empty; ``object_key`` is stamped on the cloud's object."""
+    """A VM. The row is committed *before* create_vm with ``cid`` empty; ``object_key`` is stamped on the cloud's object. One that is not
+    ``active`` stands by for its instance, or (``orphaned_at``) was its VM once: then ``instance_name`` and ``az`` tell whose it was.
+    """
 
     TABLE: ClassVar[str] = "vms"
     INDEXED: ClassVar[tuple[str, ...]] = ("deployment", "instance_id", "cid")
@@ -192,10 +194,17 @@ class VmRow(Row, frozen=True, kw_only=True):
     permanent_credentials: bool = False
     ready: bool = False  # the agent has answered
     orphaned_at: float | None = None
+    instance_name: str = ""
+    az: str = ""
 
     @property
     def key(self) -> str:
         return self.agent_id
+
+    @property
+    def owner(self) -> str:
+        """Under which its addresses are reserved: the instance, but for a VM that is nobody's or not yet anybody's."""
+        return self.instance_id if self.instance_id and self.active else self.agent_id
 
 
 class DiskRow(Row, frozen=True, kw_only=True):

@@ -15,6 +15,8 @@ from director.plan.ids import Ids
 from director.plan.sequences import Subject
 from director.plan.world import Wanted
 
+CREATE_SWAP_DELETE = "create-swap-delete"
+
 
 class Options(Struct, frozen=True):
     """A deploy's switches. ``recreate``/``restart`` hold instance ids, or ``*`` for all; ``skip_drain`` group names or ``*``;
@@ -35,7 +37,7 @@ class Options(Struct, frozen=True):
 
 class Work(Struct, frozen=True):
     """An instance with what has to be done to it. ``depth_name``: create, update, recreate, unchanged; ``creates``: its VM is made first;
-    ``stale``: nothing is done to it, but its row has to follow."""
+    ``swaps``: a second VM is made first, which then takes the place of the one it has; ``stale``: nothing is done to it, but its row has to follow."""
 
     subject: Subject
     group: InstanceGroup
@@ -44,6 +46,7 @@ class Work(Struct, frozen=True):
     row: InstanceRow | None = None
     vm: VmRow | None = None
     creates: bool = False
+    swaps: bool = False
     stale: bool = False
     causes: tuple[Cause, ...] = field(default=())
 
@@ -142,8 +145,23 @@ def work_for(
     change = replace(change, depth=depth)
     if depth is Depth.RECREATE:
         subject = replace(subject, new_agent_id=ids.next(f"vm/{spec.id}"))
-        return Work(subject, group, change, "recreate", row, vm, causes=tuple(causes))
+        swaps = may_swap(group) and not _shared(vm.networks, spec.vm.networks)
+        if swaps:
+            causes.append(Cause("vm_strategy", None, CREATE_SWAP_DELETE))
+        return Work(subject, group, change, "recreate", row, vm, swaps=swaps, causes=tuple(causes))
     return Work(subject, group, change, "update", row, vm, causes=tuple(causes))
+
+
+def may_swap(group: InstanceGroup) -> bool:
+    """Whether VMs of the group are replaced by others that are made first: a static address cannot be on two VMs at once."""
+    static = any(network.static_ips for network in group.networks)
+    return group.update.vm_strategy == CREATE_SWAP_DELETE and group.lifecycle == "service" and not static
+
+
+def _shared(one: Document, other: Document) -> set[str]:
+    """Addresses that both have."""
+    a, b = ({str(net["ip"]) for net in each.values() if net.get("ip")} for each in (one, other))
+    return a & b
 
 
 def _stale(row: InstanceRow, spec: InstanceSpec, wanted: Wanted) -> bool:

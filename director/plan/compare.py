@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from director.model.instance import InstanceSpec, JobSpec
+from director.model.instance import InstanceSpec, JobSpec, VmSpec
 from director.model.placeholders import absolute_name, used_variables
 from director.model.plan import Cause
 from director.plan.causes import differences
@@ -49,7 +49,7 @@ def compare(old: InstanceSpec, new: InstanceSpec, rotated: Set[str] = NOTHING_RO
             name for name in used_variables(value) if absolute_name(name, director, new.deployment) in rotated
         )
 
-    recreate = _vm(old, new)
+    recreate = vm_causes(old.vm, new.vm)
     for field, value in (
         ("cloud_properties", new.vm.cloud_properties),
         ("env", new.vm.env),
@@ -88,8 +88,8 @@ def compare(old: InstanceSpec, new: InstanceSpec, rotated: Set[str] = NOTHING_RO
     return Change(Depth.NOTHING if old == new else Depth.RECORD, causes)
 
 
-def _vm(old: InstanceSpec, new: InstanceSpec) -> list[Cause]:
-    a, b = old.vm, new.vm
+def vm_causes(a: VmSpec, b: VmSpec) -> list[Cause]:
+    """Why a VM has to be made anew."""
     causes: list[Cause] = []
     if (a.stemcell_name, a.stemcell_version) != (b.stemcell_name, b.stemcell_version):
         causes.append(

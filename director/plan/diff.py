@@ -34,7 +34,7 @@ def diff(wanted: Wanted, world: World, options: Options, ids: Ids, held: Sequenc
     obsolete = stages.delete_stage(
         first, "Deleting unneeded instances", options, width=options.width, needs=_ids(leftover)
     )
-    creating = [one for one in changing if one.creates]
+    creating = [one for one in changing if one.creates or one.swaps]
     create = stages.create_stage(creating, needs=_ids(leftover, obsolete), width=options.width)
     agents += [one.subject.new_agent_id for one in changing if one.subject.new_agent_id]
     begun = [one for one in (leftover, compiling, obsolete, create) if one]

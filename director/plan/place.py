@@ -47,9 +47,10 @@ def place(
     ids: Ids,
     avoid: Sequence[str] = (),
     with_disk: Container[str] = (),
+    fresh: Container[str] = (),
 ) -> Placement:
     """``existing``: all instance rows of the deployment; ``held``: addresses of all deployments; ``avoid``: the director's own;
-    ``with_disk``: ids of instances that hold a persistent disk."""
+    ``with_disk``: ids of instances that hold a persistent disk; ``fresh``: of those that get other addresses than they have."""
     known = remembered(existing, {one.address: one for one in held})
     assigner = Assigner(cloud, known, set(avoid))
     owners = {address: one.owner for address, one in known.items()}
@@ -72,7 +73,7 @@ def place(
     # what exists keeps its address before anything new takes one
     for group, numbered in chosen:
         for slot, _, _ in numbered:
-            if slot.row is not None:
+            if slot.row is not None and slot.row.id not in fresh:
                 assigner.keep(group, slot.row, slot)
     placed: list[Placed] = []
     for group, numbered in chosen:

@@ -24,6 +24,7 @@ from director.model.actions import (
     RunScript,
     Start,
     Stop,
+    SwapVm,
     UnmountDisk,
     UpdateTags,
     WaitAgent,
@@ -86,8 +87,8 @@ def partial_spec(spec: InstanceSpec) -> Document:
     }
 
 
-def make_vm(steps: Steps, subject: Subject, *, purpose: str = "instance") -> None:
-    """A VM whose agent speaks."""
+def make_vm(steps: Steps, subject: Subject, *, purpose: str = "instance", standby: bool = False) -> None:
+    """A VM whose agent speaks; ``standby``: beside the one that the instance has."""
     spec = subject.spec
     keys = (subject.disk.object_key,) if subject.disk else ()
     vm = CreateVm(
@@ -102,6 +103,7 @@ def make_vm(steps: Steps, subject: Subject, *, purpose: str = "instance") -> Non
         tags=subject.tags,
         variable_set=subject.variable_set,
         metadata=subject.metadata,
+        standby=standby,
     )
     steps.add(vm, f"create VM for {spec.name}")
     steps.add(WaitAgent(agent_id=subject.new_agent_id, spec=partial_spec(spec)), "wait for the agent")
@@ -203,13 +205,25 @@ def begin(steps: Steps, subject: Subject) -> None:
     steps.add(BeginInstance(spec=subject.spec, variable_set=subject.variable_set), "record what is wanted")
 
 
-def prepare(steps: Steps, subject: Subject) -> None:
-    """Download while the old jobs run."""
-    steps.add(Prepare(spec=subject.spec), "download packages and jobs")
+def prepare(steps: Steps, subject: Subject, *, agent_id: str = "") -> None:
+    """Download while the old jobs run, on the instance's VM or on the one that stands by."""
+    steps.add(Prepare(spec=subject.spec, agent_id=agent_id), "download packages and jobs")
+
+
+def swap_vm(steps: Steps, subject: Subject) -> None:
+    """Unmount and detach the disk; the VM that stands by takes over."""
+    release_disk(steps, subject)
+    steps.add(SwapVm(instance_id=subject.spec.id, agent_id=subject.new_agent_id), "take the new VM, orphan the old one")
 
 
 def remove_vm(steps: Steps, subject: Subject, *, release: bool = False) -> None:
     """Unmount and detach the disk, delete the VM."""
+    release_disk(steps, subject)
+    steps.add(DeleteVm(agent_id=subject.agent_id, release=release), "delete the VM")
+
+
+def release_disk(steps: Steps, subject: Subject) -> None:
+    """Unmount and detach the disk, if it is attached."""
     if subject.disk is not None and subject.disk.attached_to:
         steps.add(
             UnmountDisk(object_key=subject.disk.object_key, instance_id=subject.spec.id, tolerate=True),
@@ -219,7 +233,6 @@ def remove_vm(steps: Steps, subject: Subject, *, release: bool = False) -> None:
             DetachDisk(object_key=subject.disk.object_key, instance_id=subject.spec.id, tolerate=True),
             "detach the disk",
         )
-    steps.add(DeleteVm(agent_id=subject.agent_id, release=release), "delete the VM")
 
 
 def delete(steps: Steps, subject: Subject, *, deployment_goes: bool = False) -> None:

@@ -65,7 +65,7 @@ def leftover_stage(vms: Sequence[VmRow], disks: Sequence[DiskRow], *, width: int
     units: list[Unit] = []
     for vm in vms:
         steps = Steps(f"leftover/{vm.agent_id}", (Cause("vm", None, "left by an unfinished task"),))
-        steps.add(DeleteVm(agent_id=vm.agent_id, release=vm.purpose == "compilation"), "delete the VM")
+        steps.add(DeleteVm(agent_id=vm.agent_id, release=vm.purpose == "compilation" or not vm.active), "delete the VM")
         units.append(Unit(f"leftover/{vm.agent_id}", f"vm {vm.cid or vm.object_key}", tuple(steps.list)))
     for disk in disks:
         steps = Steps(f"leftover/{disk.object_key}", (Cause("disk", None, "left by an unfinished task"),))
@@ -87,11 +87,14 @@ def leftover_stage(vms: Sequence[VmRow], disks: Sequence[DiskRow], *, width: int
 
 
 def create_stage(work: Sequence[Work], *, needs: tuple[str, ...], width: int) -> Stage | None:
-    """VMs that are missing, of all groups at once."""
+    """VMs that are missing, and those that are to take another's place, of all groups at once."""
     units: list[Unit] = []
     for one in work:
         steps = Steps(f"create/{one.subject.spec.id}", one.causes)
-        sequences.create(steps, one.subject)
+        if one.swaps:
+            sequences.make_vm(steps, one.subject, standby=True)
+        else:
+            sequences.create(steps, one.subject)
         units.append(Unit(id=one.subject.spec.id, task=one.task, steps=tuple(steps.list)))
     return Stage("create", "Creating missing vms", tuple(units), width=width, needs=needs) if units else None
 
@@ -165,6 +168,14 @@ def _update_unit(work: Work, policy: UpdatePolicy, *, canary: bool, number: int)
         sequences.tags(steps, subject)
         sequences.finish(steps, subject)
     elif work.creates:
+        sequences.disk_steps(steps, subject, attached=False)
+        sequences.start_jobs(steps, subject)
+    elif work.swaps:
+        sequences.begin(steps, subject)
+        sequences.prepare(steps, subject, agent_id=subject.new_agent_id)
+        if subject.running:
+            sequences.stop_jobs(steps, subject, vm_goes=True)
+        sequences.swap_vm(steps, subject)
         sequences.disk_steps(steps, subject, attached=False)
         sequences.start_jobs(steps, subject)
     elif work.change.depth is Depth.RECREATE:

@@ -13,6 +13,7 @@ from director.model.actions import (
     DeleteVm,
     FinishInstance,
     OrphanDisk,
+    SwapVm,
 )
 from director.model.plan import Step, Unit
 from director.model.rows import DiskRow, EventRow, JournalEntry, Task
@@ -24,6 +25,7 @@ _VERBS = {
     CreateDisk.KIND: ("create", "disk"),
     DeleteDisk.KIND: ("delete", "disk"),
     OrphanDisk.KIND: ("orphan", "disk"),
+    SwapVm.KIND: ("orphan", "vm"),
     DeleteInstance.KIND: ("delete", "instance"),
 }
 _ANEW = {"vm", "recreate", "unresponsive agent", "stemcell", "missing_vm", "unresponsive_agent"}

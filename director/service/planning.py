@@ -47,6 +47,7 @@ from director.service.pinning import next_set, pin, rotated, variables_to_make
 from director.service.rendering import Archive, apply_rendering, render_all
 from director.service.request import DeployRequest, options_of
 from director.service.sources import Sources
+from director.service.swapping import swapping
 from director.service.unresponsive import unresponsive
 from director.service.wanted import Bound, JobContext, instance_specs, resources_key
 from meristem.formats.versions import resolve
@@ -106,6 +107,12 @@ async def prepare(
     ids = Ids(f"{house.site.uuid}/{seed}")
     placement = place(deployment, cloud, world.instances, held, ids, house.own_addresses, world.with_disk)
     options = as_manifest_asks(options, deployment, placement)
+    calculated, answers = await calculate(house, deployment, cloud, log)
+    unbound = Bound(deployment, cloud, releases, stemcells, {}, {}, calculated)
+    fresh = swapping(unbound, placement, world, options, states)
+    if fresh:
+        ids = Ids(ids.seed)
+        placement = place(deployment, cloud, world.instances, held, ids, house.own_addresses, world.with_disk, fresh)
     jobs = {
         (wanted.release, wanted.name): job_of(releases[wanted.release], wanted.name, group.name)
         for group in deployment.instance_groups
@@ -124,7 +131,6 @@ async def prepare(
         deployment, variables=with_link_names(deployment, linked, domain=house.site.dns_domain)
     )
     links = linked.bound
-    calculated, answers = await calculate(house, deployment, cloud, log)
     chosen = [one[0] for one in stemcells.values()]
     wanted_variables = variables_to_make(deployment, row, [(one.name, one.version) for one in chosen])
     pins, variable_rows = await pin(house, deployment, wanted_variables, last, cloud, jobs, links)

@@ -102,16 +102,7 @@ def _instance(
     stemcell: StemcellRow,
     properties: Document,
 ) -> tuple[InstanceSpec, list[JobContext]]:
-    vm = VmSpec(
-        cpi=az.cpi,
-        stemcell_name=stemcell.name,
-        stemcell_version=stemcell.version,
-        stemcell_os=stemcell.operating_system,
-        cloud_properties=properties,
-        env=group.env,
-        networks=placed.networks,
-        vm_type=group.vm_type or "",
-    )
+    vm = vm_spec(group, placed, az, stemcell, properties)
     jobs = [_job(bound, group, one, placed) for one in bindings]
     spec = InstanceSpec(
         deployment=bound.deployment.name,
@@ -130,6 +121,20 @@ def _instance(
         dns_domain_name=bound.dns_domain,
     )
     return spec, jobs
+
+
+def vm_spec(group: InstanceGroup, placed: Placed, az: Az, stemcell: StemcellRow, properties: Document) -> VmSpec:
+    """An instance's VM."""
+    return VmSpec(
+        cpi=az.cpi,
+        stemcell_name=stemcell.name,
+        stemcell_version=stemcell.version,
+        stemcell_os=stemcell.operating_system,
+        cloud_properties=properties,
+        env=group.env,
+        networks=placed.networks,
+        vm_type=group.vm_type or "",
+    )
 
 
 def cloud_properties(bound: Bound, group: InstanceGroup, az: Az) -> Document:

@@ -35,6 +35,7 @@ class CreateVmStep(StepRun[CreateVm]):
             instance_id=args.instance_id,
             cpi=args.vm.cpi,
             purpose=args.purpose,
+            active=not args.standby,
             stemcell=(args.vm.stemcell_name, args.vm.stemcell_version),
             stemcell_api=stemcell.api_version,
             cloud_properties=args.vm.cloud_properties,
@@ -113,7 +114,7 @@ class CreateVmStep(StepRun[CreateVm]):
             # the VM is there and must not be lost for its tags
             io.log.warning(f"VM '{vm.cid}' is without its metadata: {error.message}")
         put: list[Row] = [replace(row, cid=vm.cid, created_at=now, networks=vm.networks or row.networks)]
-        instance = await io.store.get(InstanceRow, args.instance_id) if args.instance_id else None
+        instance = await io.store.get(InstanceRow, args.instance_id) if args.instance_id and not args.standby else None
         if instance is not None:
             put.append(replace(instance, agent_id=args.agent_id))
         return Outcome(Changes(put=put), {"cid": vm.cid})
@@ -121,7 +122,7 @@ class CreateVmStep(StepRun[CreateVm]):
     async def _addresses(self, io: Io) -> Changes:
         """Rows for the addresses of manual and vip networks; those that the owner has no more use for go."""
         args = self.args
-        owner = args.instance_id or args.agent_id
+        owner = args.instance_id if args.instance_id and not args.standby else args.agent_id
         put: list[Row] = []
         expect: list[tuple[type[Row], str, Row | None]] = []
         wanted: set[str] = set()

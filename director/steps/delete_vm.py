@@ -31,8 +31,7 @@ class DeleteVmStep(StepRun[DeleteVm]):
         put += [replace(one, attached_to="", hint=None) for one in disks if one.attached_to == cid]
         delete: list[tuple[type[Row], str]] = [(VmRow, row.key)]
         if self.args.release:
-            owner = row.instance_id or row.agent_id
-            delete += [(AddressRow, one.key) for one in await io.store.find(AddressRow, owner=owner)]
+            delete += [(AddressRow, one.key) for one in await io.store.find(AddressRow, owner=row.owner)]
         return Outcome(Changes(put=put, delete=delete), {"cid": cid})
 
     async def _gone(self, io: Io, row: VmRow) -> str:

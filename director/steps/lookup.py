@@ -48,6 +48,14 @@ async def live_vm(io: Io, instance_id: str) -> VmRow:
     return vm
 
 
+async def vm(io: Io, agent_id: str) -> VmRow:
+    """By agent id."""
+    row = await io.store.get(VmRow, agent_id)
+    if row is None or not row.cid:
+        raise NotFound(f"No VM has agent id {agent_id}", remedy="Deploy again: the plan is older than the store.")
+    return row
+
+
 async def disk(io: Io, object_key: str) -> DiskRow:
     row = await io.store.get(DiskRow, object_key)
     if row is None:

@@ -16,7 +16,7 @@ class PrepareStep(StepRun[Prepare]):
 
     async def run(self, io: Io, intent: Intent) -> Outcome:
         spec = self.args.spec
-        vm = await lookup.live_vm(io, spec.id)
+        vm = await (lookup.vm(io, self.args.agent_id) if self.args.agent_id else lookup.live_vm(io, spec.id))
         await deliver(io, spec, vm)
         await act_if_known(io, vm.agent_id, "prepare", await apply_spec(io, spec, vm))
         return await reached(io, spec.id, "prepared")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from director.model.actions import (
     Action,
     Apply,
@@ -22,6 +24,7 @@ from director.model.actions import (
     SaveDeployment,
     Start,
     Stop,
+    SwapVm,
     UnmountDisk,
     UpdateTags,
     WaitAgent,
@@ -211,6 +214,34 @@ def update(*, width: int = 1) -> Plan:
             Stage(id="delete", title="Deleting unneeded instances", units=(remove,)),
             Stage(id="update", title="Updating instance", units=(recreate, grow), width=width, needs=("delete",)),
             Stage(id="save", title="", units=(unit("save-2", _saved()),), needs=("update",)),
+        ),
+        agents=("b-i0",),
+    )
+
+
+def swap() -> Plan:
+    """i0 gets another VM, made and filled beside the one it has; the disk moves over, and the old VM is orphaned."""
+    one = msgspec.structs.replace(spec(0, flavor="large"), vm=vm_spec(20, "large"))
+    beside = unit(
+        "create-i0",
+        msgspec.structs.replace(create_vm("b-i0", one.vm, instance_id="i0"), standby=True),
+        WaitAgent(agent_id="b-i0", spec=partial(one)),
+    )
+    over = unit(
+        "update-i0",
+        BeginInstance(spec=one),
+        Prepare(spec=one, agent_id="b-i0"),
+        *take_down(one, "d-i0"),
+        SwapVm(instance_id="i0", agent_id="b-i0"),
+        AttachDisk(object_key="d-i0", instance_id="i0"),
+        MountDisk(object_key="d-i0", instance_id="i0"),
+        *bring_up(one),
+    )
+    return Plan(
+        deployment="web",
+        stages=(
+            Stage(id="create", title="Creating missing vms", units=(beside,)),
+            Stage(id="update", title="Updating instance", units=(over,), needs=("create",)),
         ),
         agents=("b-i0",),
     )

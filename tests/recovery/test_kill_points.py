@@ -10,7 +10,7 @@ from director.engine import probe as points
 from director.model.plan import Plan, Step
 from director.steps.create_vm import CreateVmStep
 from director.steps.step import Intent, Io, Recovery, Repeat, StepRun
-from tests.recovery.plans import first_deploy, update
+from tests.recovery.plans import first_deploy, swap, update
 
 if TYPE_CHECKING:
     from conftest import MakeWorld
@@ -83,6 +83,19 @@ async def test_first_deploy(make_world: MakeWorld, kind: str, at: tuple[str, ...
 async def test_update(make_world: MakeWorld, kind: str, at: tuple[str, ...]) -> None:
     before, plan = first_deploy(instances=3), update()
     picture, calls = await undisturbed(make_world, "update", before, plan)
+    world = await make_world()
+    await world.live(1, before)
+    await die(world, 2, plan, last_of(plan, kind), *at)
+    assert await world.picture() == picture
+    if at is BESIDE:
+        assert world.calls() == calls, "work was done again"
+
+
+@pytest.mark.parametrize("at", [BESIDE, WITHIN], ids=["beside", "within"])
+@pytest.mark.parametrize("kind", kinds(swap()))
+async def test_create_swap_delete(make_world: MakeWorld, kind: str, at: tuple[str, ...]) -> None:
+    before, plan = first_deploy(), swap()
+    picture, calls = await undisturbed(make_world, "swap", before, plan)
     world = await make_world()
     await world.live(1, before)
     await die(world, 2, plan, last_of(plan, kind), *at)

@@ -61,13 +61,14 @@ class WorkerClient:
         lock: Path | None = None,
         prefix: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
-        threads: int = 16,
+        threads: int | None = None,
         log: LogSink = ignore_log,
     ) -> None:
         """`prefix` is put before the command (e.g. nsenter); `log` gets stderr lines, which belong to no call."""
         self.plugin = plugin
         self.capabilities: frozenset[str] = frozenset()
-        self._command = [*prefix, sys.executable, "-m", "cpi.worker", plugin, "--threads", str(threads)]
+        self._command = [*prefix, sys.executable, "-m", "cpi.worker", plugin]
+        self._command += ["--threads", str(threads)] if threads is not None else []
         self._command += ["--config", str(config.absolute())] if config else []
         self._command += ["--lock", str(lock.absolute())] if lock else []
         self._environment = environment

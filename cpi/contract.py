@@ -34,7 +34,8 @@ KINDS: tuple[Kind, ...] = ("vm", "disk", "snapshot", "stemcell")
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known about a failed call. `started` False means that the call certainly had no effect."""
+    """What is known about a failed call. `started` False means that the call certainly had no effect. `retry_after`: the cloud refused
+    it because there were too many calls, and takes another in so many seconds."""
 
     method: str = ""
     endpoint: str = ""
@@ -42,6 +43,7 @@ class Facts:
     started: bool = True
     cleanup: str = ""
     """Why the clean-up after the failure failed too; empty if it did not."""
+    retry_after: float | None = None
 
 
 class CpiError(Exception):

@@ -90,7 +90,9 @@ def _facts(value: object) -> Facts:
     if not isinstance(value, Mapping):
         return Facts()
     known = cast(Json, value)
+    after = known.get("retry_after")
     return Facts(
+        retry_after=float(after) if isinstance(after, int | float) and not isinstance(after, bool) else None,
         endpoint=str(known.get("endpoint", "")),
         started=bool(known.get("started", True)),
         cleanup=str(known.get("cleanup", "")),

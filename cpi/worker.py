@@ -28,7 +28,8 @@ from cpi.dispatch import invoke
 from cpi.threads import Deadlines, Threads
 
 PR_SET_PDEATHSIG = 1
-THREADS = 16
+THREADS = 160
+"""Made when needed. A call waits for its cloud on its thread, so there are more than the director sends at once; it does the limiting."""
 LOCK_WAIT = 10.0
 EXIT_LOCKED = 75
 LOGGED = 20_000

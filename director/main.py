@@ -42,6 +42,7 @@ from director.adapters.templates import ErbTemplates
 from director.api.app import create_app
 from director.api.desk import Desk, User
 from director.director_yml import DirectorYml, read_director_yml
+from director.engine.limiter_clouds import LimitedClouds
 from director.engine.ports import Ports
 from director.engine.probe import probe_of
 from director.engine.tasks import Runner
@@ -101,12 +102,13 @@ async def _start(config: DirectorYml, stack: contextlib.AsyncExitStack) -> None:
     await listener.start()
     stack.push_async_callback(listener.stop)
     agents = await _bus(config, store, stack)
-    clouds = CpiClouds(
+    cpis = CpiClouds(
         partial(_cpis, config, store),
         director_uuid=identity,
         locks=config.dir / "locks",
         log=lambda line: log.info("cpi", line=line),
     )
+    clouds = LimitedClouds(cpis, clock)
     (config.dir / "locks").mkdir(exist_ok=True)
     stack.push_async_callback(clouds.close)
     templates = ErbTemplates()
@@ -146,6 +148,7 @@ async def _start(config: DirectorYml, stack: contextlib.AsyncExitStack) -> None:
         version=config.version or __version__,
         cpi=config.cloud.plugin or config.cloud.provider.name or config.meristem.cpi.type,
         gateway=dict(config.default_ssh_options),
+        limits=clouds.state,
         certificates=tuple(one for one in _own_certificates(config) if one is not None),
         health=monitor.status,
     )
@@ -230,7 +233,6 @@ async def _bus(config: DirectorYml, store: SqlStore, stack: contextlib.AsyncExit
             client_ca=nats.client_ca_certificate_path,
             client_ca_key=nats.client_ca_private_key_path,
             server_ca=nats.server_ca_path,
-            keys_ahead=4,
         ),
         monitor=monitor,
         users=users,

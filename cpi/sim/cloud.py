@@ -117,6 +117,7 @@ class Cloud:
                 "zone": zone,
                 "metadata": {},
                 "created_at": now,
+                "call": ticket.number,
                 **fate.fields,
             }
             vm = books.add("vm", call.key, body, fate.ends)

@@ -69,8 +69,9 @@ class Gate:
         with self._inventory.transaction() as books:
             number = books.count(f"calls:{call.method}")
         while True:
+            limits = self._config.limits.now(self._config.state_dir)
             with self._inventory.transaction() as books:
-                refused = books.draw(self._config.limits.of(call.method), self._clock.now())
+                refused = books.draw(limits.of(call.method), self._clock.now())
                 if refused is None or refused[1].wait <= waited:
                     if refused is not None:
                         books.count(f"refused:{call.method}")
@@ -87,7 +88,7 @@ class Gate:
             f"Rate limit exceeded: {'calls' if name == 'all' else name} at most {rate.per_second:g} per second; "
             f"try again in {wait:.2f} s",
             ok_to_retry=True,
-            facts=Facts(method=call.method, endpoint="sim", started=False),
+            facts=Facts(method=call.method, endpoint="sim", started=False, retry_after=wait / self._config.speed),
         )
 
     def _meets(self, books: Books, fault: Fault, ticket: Ticket) -> bool:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import cast
 
 from cpi.contract import Json
 from cpi.sim import shape
 
+CHANGED = "rate_limit.json"
+"""In `state_dir`: rates that hold instead of the property `rate_limit`, from the next call on."""
 QUOTAS = ("vms", "disks", "addresses", "disk_mib", "snapshots")
 
 
@@ -62,6 +66,14 @@ class Limits:
             {name: Rate.parse(f"rate_limit.{name}", value) for name, value in by_method.items()},
             {name: shape.whole(f"quota.{name}", value) for name, value in given.items()},
         )
+
+    def now(self, state_dir: Path) -> Limits:
+        """These, or those that were put into `state_dir` meanwhile: a cloud may change its mind in the middle of a deploy."""
+        try:
+            text = (state_dir / CHANGED).read_text()
+        except OSError:
+            return self
+        return replace(self, rates=Limits.parse(json.loads(text), None).rates)
 
     def of(self, method: str) -> list[tuple[str, Rate]]:
         """The buckets that a call of this method draws from."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -58,12 +58,17 @@ def subject(common_name: str) -> x509.Name:
 
 
 def make_key() -> rsa.RSAPrivateKey:
-    """A new key (0.3 s; other threads go on meanwhile)."""
+    """A new RSA key, for what lives long (0.3 s; other threads go on meanwhile)."""
     return rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
 
 
+def make_short_key() -> ec.EllipticCurvePrivateKey:
+    """A new key on P-256, for what there are many of (0.1 ms)."""
+    return ec.generate_private_key(ec.SECP256R1())
+
+
 class Authority:
-    """Signs certificates; ``certificate`` (PEM) is what others trust. Making a key takes about 0.3 s: call it in a thread."""
+    """Signs certificates; ``certificate`` (PEM) is what others trust. Making an RSA key takes about 0.3 s: call it in a thread."""
 
     def __init__(self, certificate: str, private_key: str) -> None:
         self.certificate = certificate
@@ -117,7 +122,7 @@ class Authority:
         hosts: Sequence[str] = (),
         server: bool = False,
         days: int = AGENT_DAYS,
-        key: rsa.RSAPrivateKey | None = None,
+        key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | None = None,
     ) -> Pair:
         """A client's certificate, or a server's for ``hosts`` (names and addresses); for ``key`` or a new one."""
         key = key or make_key()
@@ -151,7 +156,9 @@ def write_private(path: Path, text: str, *, mode: int = 0o600) -> None:
         raise
 
 
-def _builder(name: x509.Name, issuer: x509.Name, key: rsa.RSAPublicKey, days: int) -> x509.CertificateBuilder:
+def _builder(
+    name: x509.Name, issuer: x509.Name, key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey, days: int
+) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
@@ -196,7 +203,7 @@ def _pem(certificate: x509.Certificate) -> str:
     return certificate.public_bytes(serialization.Encoding.PEM).decode()
 
 
-def _key_pem(key: rsa.RSAPrivateKey) -> str:
+def _key_pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> str:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()

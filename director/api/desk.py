@@ -24,7 +24,7 @@ class User:
 @dataclass(frozen=True)
 class Desk:
     """The house, its task runner, the users, and what ``GET /info`` says besides. ``certificates`` are the director's own, as PEM files;
-    ``health`` is what the health monitor tells of itself."""
+    ``health`` is what the health monitor tells of itself, ``limits`` what was learned of the clouds' limits (`LimitedClouds.state`)."""
 
     house: House
     runner: Runner
@@ -33,6 +33,7 @@ class Desk:
     cpi: str = ""
     certificates: tuple[Path, ...] = ()
     health: Callable[[], Document] = dict[str, object]
+    limits: Callable[[], list[Document]] = list
     gateway: Document = field(default_factory=dict[str, object])
     authentication: Document = field(default_factory=lambda: {"type": "basic", "options": {}})
 

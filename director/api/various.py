@@ -1,4 +1,4 @@
-"""The small ones: /info, /locks, /resources, /jobs, /packages/blobs (director API §2, §6, §8)."""
+"""The small ones: /info, /locks, /director/limits, /resources, /jobs, /packages/blobs (director API §2, §6, §8)."""
 
 from __future__ import annotations
 
@@ -61,6 +61,11 @@ def routes(desk: Desk) -> APIRouter:
                 for one in await locks(store)
             ]
         )
+
+    @router.get("/director/limits")
+    async def limits(request: Request) -> Response:
+        require(request, desk, READ)
+        return json(desk.limits())
 
     @router.get("/resources/{id}")
     async def resource(request: Request, id: str) -> Response:

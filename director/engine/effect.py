@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from director.engine import probe as points
-from director.engine.journal import DONE, Journal, call_key, describe
+from director.engine.cancel import Interrupted
+from director.engine.journal import DONE, INTENT, Journal, call_key, describe
 from director.engine.lease import Hold
 from director.engine.ports import Ports
 from director.engine.probe import Probe
-from director.model.errors import AgentTimeout, CloudError, CloudUnsettled, DirectorError, LeaseLost
+from director.engine.turn import Turn, taking
+from director.model.errors import AgentTimeout, CloudError, CloudUnsettled, DirectorError, LeaseLost, TaskCancelled
 from director.model.plan import Step
 from director.model.rows import JournalEntry
 from director.ports.task_log import TaskLog
@@ -70,7 +72,13 @@ async def carry_out(hands: Hands, step: Step, tell: Callable[[str], None]) -> No
             await hands.journal.done(entry, outcome)
             await hands.probe(points.AFTER_RESULT, step)
             return
-    except LeaseLost:
+    except (LeaseLost, Interrupted):
+        raise
+    except TaskCancelled:
+        # while a call waited for its turn; what the step did before that must be known
+        if entry is not None and hands.journal.state(step) == INTENT:
+            with taking(Turn(hands.journal.task_id, lease=hands.hold.check)):
+                await settle(hands, step, entry)
         raise
     except Exception as error:
         if not isinstance(error, DirectorError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from director.model.errors import BadRequest
@@ -33,6 +34,7 @@ class Order:
     plan: Plan
     works: dict[tuple[str, str], Work] = field(default_factory=dict[tuple[str, str], Work])
     _by_stage: dict[str, list[Work]] = field(default_factory=dict[str, list[Work]])
+    _ended: set[str] = field(default_factory=set[str])
 
     def __post_init__(self) -> None:
         for stage in self.plan.stages:
@@ -69,22 +71,27 @@ class Order:
     def ready(self, running: set[Work]) -> list[Work]:
         """Units that may start now, in the order in which they should; the widths of their stages are kept."""
         found: list[Work] = []
-        ended = {stage for stage, works in self._by_stage.items() if all(work.ended for work in works)}
+        taken = Counter(work.stage.id for work in running)
         for stage in self.plan.stages:
-            if stage.id in ended or any(need not in ended for need in stage.needs):
+            if stage.id in self._ended or not self._ended.issuperset(stage.needs):
                 continue
-            free = max(stage.width, 1) - sum(work.stage is stage for work in running)
+            free = max(stage.width, 1) - taken[stage.id]
+            if free <= 0:
+                continue
+            left = self._by_stage[stage.id] = [work for work in self._by_stage[stage.id] if not work.ended]
+            if not left:
+                self._ended.add(stage.id)
+                return self.ready(running)  # those that need it may stand before it
             waiting = [
                 work
-                for work in self._by_stage[stage.id]
+                for work in left
                 if work not in running
-                and not work.ended
                 and not work.failed
                 and all(self.works[stage.id, need].ended for need in work.unit.needs)
             ]
             # a unit begun before a restart goes first: its instance is in the middle of its change
             waiting.sort(key=lambda work: (not work.begun, -work.weight, work.index))
-            found.extend(waiting[: max(free, 0)])
+            found.extend(waiting[:free])
         return found
 
     @property

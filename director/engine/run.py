@@ -15,6 +15,7 @@ from director.engine.ports import Ports
 from director.engine.probe import Probe, quiet
 from director.engine.progress import Told, UnitProgress, already_told
 from director.engine.recover import abandon, settle_all
+from director.engine.turn import Turn, taking
 from director.model.errors import DirectorError, LeaseLost, TaskCancelled
 from director.model.plan import Plan, Step
 from director.ports.task_log import TaskLog
@@ -121,9 +122,11 @@ class _Run:
             progress.advanced(work.done)
             self.hands.log.debug(f"{work.stage.title}: {work.unit.task}: {step.title} ({step.id})")
             self.doing[work.unit.task] = step
+            turn = Turn(self.hands.journal.task_id, work.weight, self.hands.hold.check, self.cancel.check)
             try:
-                await carry_out(self.hands, step, progress.status)
-            except LeaseLost:
+                with taking(turn):
+                    await carry_out(self.hands, step, progress.status)
+            except (LeaseLost, TaskCancelled, Interrupted):
                 raise
             except Exception as error:
                 self._failed(work, error)

@@ -129,7 +129,8 @@ class TaskCancelled(DirectorError):
 
 
 class CloudError(DirectorError):
-    """A CPI call failed. ``type`` is the contract's ``Bosh::Clouds::...`` name; ``ok_to_retry`` as the CPI said."""
+    """A CPI call failed. ``type`` is the contract's ``Bosh::Clouds::...`` name; ``ok_to_retry`` as the CPI said. ``began`` False: it certainly
+    had no effect. ``retry_after``: it was refused for its rate, and the cloud named these seconds."""
 
     def __init__(
         self,
@@ -141,8 +142,12 @@ class CloudError(DirectorError):
         request_id: str = "",
         ok_to_retry: bool = False,
         remedy: str = "",
+        began: bool = True,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message, remedy=remedy)
+        self.began = began
+        self.retry_after = retry_after
         self.type = type
         self.method = method
         self.cpi = cpi

@@ -161,7 +161,6 @@ class NatsAgents:
             self._heartbeats.listeners.append(listener)
 
     async def close(self) -> None:
-        self._identities.close()
         if self._heartbeats is not None:
             await self._heartbeats.close()
         await self._connection.close()

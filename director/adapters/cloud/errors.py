@@ -34,7 +34,8 @@ def cloud_error(error: contract.CpiError, method: str, cpi: str, request_id: str
     if error.facts.cleanup:
         remedy = f"The clean-up failed too: {error.facts.cleanup}"
     found = kind(
-        message, type=error.type_name, method=method, cpi=cpi, request_id=request_id, ok_to_retry=retry, remedy=remedy
-    )
+        message, type=error.type_name, method=method, cpi=cpi, request_id=request_id, ok_to_retry=retry, remedy=remedy,
+        began=error.facts.started, retry_after=error.facts.retry_after,
+    )  # fmt: skip
     found.code = CODES.get(type(error), found.code)
     return found

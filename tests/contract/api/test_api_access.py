@@ -10,7 +10,14 @@ from tests.contract.api.served import Client, Served
 
 READABLE = [
     *("/tasks", "/deployments", "/releases", "/stemcells", "/configs", "/events", "/locks", "/disks", "/orphan_disks"),
-    *("/orphaned_vms", "/resurrection", "/director/certificate_expiry", "/deployment_configs", "/deployed_variables/x"),
+    *(
+        "/orphaned_vms",
+        "/resurrection",
+        "/director/certificate_expiry",
+        "/director/limits",
+        "/deployment_configs",
+        "/deployed_variables/x",
+    ),
 ]
 FOR_ADMINS = [
     ("POST", "/deployments"),

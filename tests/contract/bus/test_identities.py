@@ -1,17 +1,15 @@
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from director.adapters.bus import ca
 from director.adapters.bus.identities import Identities
-from director.adapters.bus.keys_ahead import KeysAhead
 from director.model.errors import DirectorError
 
 
@@ -19,7 +17,7 @@ async def test_what_the_contract_asks_of_a_certificate(files: ca.BusFiles, ident
     one = await identities.issue("a1", bootstrap=True)
     certificate = x509.load_pem_x509_certificate(one.certificate.encode())
     key = serialization.load_pem_private_key(one.private_key.encode(), None)
-    assert isinstance(key, rsa.RSAPrivateKey) and key.key_size == 3072
+    assert isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name == "secp256r1"
     assert certificate.public_key() == key.public_key()
     assert isinstance(certificate.signature_hash_algorithm, hashes.SHA256)
     assert (certificate.not_valid_after_utc - certificate.not_valid_before_utc).days in (730, 731)
@@ -48,16 +46,3 @@ def test_a_missing_file_is_named(files: ca.BusFiles, tmp_path: Path) -> None:
         Identities.load(client_ca=tmp_path / "absent.pem", client_ca_key=files.ca_key, server_ca=files.ca)
     with pytest.raises(DirectorError, match="Not a PEM certificate"):
         Identities.load(client_ca=files.ca_key, client_ca_key=files.ca, server_ca=files.ca)
-
-
-def test_keys_ahead() -> None:
-    keys = KeysAhead(1)
-    deadline = time.monotonic() + 30
-    while not keys.ready() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    began = time.monotonic()
-    first = keys.take()
-    assert time.monotonic() - began < 0.05
-    second = keys.take()
-    assert first.private_numbers() != second.private_numbers()
-    keys.close()

@@ -1,0 +1,1 @@
+"""The bench: six ratios of a director in a simulated cloud (docs/benchmarks.md)."""

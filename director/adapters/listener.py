@@ -46,7 +46,8 @@ class Listener:
         """Returns when it listens. Raises when the address cannot be had."""
         at = self.address
         family = socket.AF_INET6 if ":" in at.host else socket.AF_INET
-        listening = socket.socket(family, socket.SOCK_STREAM)
+        # with the protocol named, asyncio sees that it is TCP and sends small replies at once
+        listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((at.host, at.port))

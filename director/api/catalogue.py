@@ -14,9 +14,10 @@ from director.api.desk import Desk
 from director.api.replies import flag, hash_of, hashes, json, json_object, text_body, to_task
 from director.api.spool import take_upload
 from director.manifest.marks import read_yaml
+from director.model.briefs import DeploymentBrief
 from director.model.deployment import Document
 from director.model.errors import BadRequest, NotFound
-from director.model.rows import CompiledPackageRow, DeploymentRow, ReleaseRow, StemcellRow
+from director.model.rows import CompiledPackageRow, ReleaseRow, StemcellRow
 from director.service.deletions import DeleteReleaseRequest, DeleteStemcellRequest
 from director.service.export_release import ExportRequest
 from director.service.instances import require_deployment
@@ -36,7 +37,7 @@ def routes(desk: Desk) -> APIRouter:
     @router.get("/releases")
     async def releases(request: Request) -> Response:
         require(request, desk, RELEASES)
-        used = {pair for row in await store.find(DeploymentRow) for pair in row.releases}
+        used = {pair for row in await store.find(DeploymentBrief) for pair in row.releases}
         named: dict[str, list[ReleaseRow]] = defaultdict(list)
         for row in await store.find(ReleaseRow):
             named[row.name].append(row)
@@ -125,7 +126,7 @@ def routes(desk: Desk) -> APIRouter:
     @router.get("/stemcells")
     async def stemcells(request: Request) -> Response:
         require(request, desk, STEMCELLS)
-        deployments = await store.find(DeploymentRow)
+        deployments = await store.find(DeploymentBrief)
         rows = [row for row in await store.find(StemcellRow) if row.cid]
         return json([show_stemcell(row, deployments) for row in rows])
 
@@ -240,7 +241,7 @@ def _inspected(row: ReleaseRow, compiled: list[CompiledPackageRow]) -> Document:
     }
 
 
-def show_stemcell(row: StemcellRow, deployments: list[DeploymentRow]) -> Document:
+def show_stemcell(row: StemcellRow, deployments: list[DeploymentBrief]) -> Document:
     """A stemcell in one CPI as the API gives it."""
     users = [{"name": one.name} for one in deployments if (row.name, row.version) in one.stemcells]
     return {

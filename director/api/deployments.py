@@ -12,9 +12,9 @@ from director.api.deploy_query import deploy_request
 from director.api.desk import Desk
 from director.api.replies import flag, json, json_object, text_body, to_task
 from director.engine.locks import locks
+from director.model.briefs import DeploymentBrief
 from director.model.deployment import Document
 from director.model.errors import BadRequest, DirectorError
-from director.model.rows import DeploymentRow
 from director.service import configs
 from director.service.delete_deployment import DeleteRequest
 from director.service.instances import require_deployment
@@ -32,7 +32,7 @@ def routes(desk: Desk) -> APIRouter:
     @router.get("/deployments")
     async def list_deployments(request: Request) -> Response:
         require(request, desk, LIST)
-        rows = await store.find(DeploymentRow)
+        rows = await store.find(DeploymentBrief)
         newest = {row.id for row in await configs.current(store, "cloud")}
         held = {lock.resource[0] for lock in await locks(store) if lock.type == "deployment"}
         return json([_listed(request, row, newest, held) for row in rows])
@@ -117,7 +117,7 @@ def routes(desk: Desk) -> APIRouter:
     return router
 
 
-def _listed(request: Request, row: DeploymentRow, newest: set[int], held: set[str]) -> Document:
+def _listed(request: Request, row: DeploymentBrief, newest: set[int], held: set[str]) -> Document:
     entry: Document = {"name": row.name, "teams": list(row.teams)}
     if not flag(request, "exclude_configs"):
         used = set(row.cloud_config_ids)

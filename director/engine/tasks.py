@@ -99,6 +99,10 @@ class Runner:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
+    def busy(self) -> bool:
+        """Whether a task runs here."""
+        return bool(self._running)
+
     async def create(
         self,
         type: str,

@@ -8,10 +8,11 @@ from msgspec import Struct
 
 
 class Row(Struct, frozen=True, kw_only=True):
-    """Base of all rows."""
+    """Base of all rows. ``OF``: the row that this is a part of, for reading only (`director.model.briefs`)."""
 
     TABLE: ClassVar[str] = ""
     INDEXED: ClassVar[tuple[str, ...]] = ()
+    OF: ClassVar[type[Row] | None] = None
 
     @property
     def key(self) -> str:

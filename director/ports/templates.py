@@ -13,7 +13,8 @@ from director.model.deployment import Document
 
 class RenderRequest(Struct, frozen=True):
     """One job on one instance. ``archive`` is the job's tgz; ``context`` the ERB binding's data: deployment, name, index, id, az, bootstrap,
-    address, networks, properties (nested, visible ones with defaults, interpolated), links, release, spec ... (job-templates contract §4)."""
+    address, networks, properties (nested, visible ones with defaults, interpolated), links, release, spec ... (job-templates contract §4).
+    Requests may share parts of their contexts: they are only read."""
 
     instance: str
     group: str

@@ -12,8 +12,9 @@ from msgspec.structs import replace
 from director.engine.context import TaskContext
 from director.engine.locks import locks
 from director.model.actions import Action, DeleteDisk, DeleteStemcell, DeleteVm
+from director.model.briefs import DeploymentBrief
 from director.model.plan import Plan, Stage, Unit
-from director.model.rows import CompiledPackageRow, DeploymentRow, DiskRow, ReleaseRow, SettingRow, StemcellRow, VmRow
+from director.model.rows import CompiledPackageRow, DiskRow, ReleaseRow, SettingRow, StemcellRow, VmRow
 from director.plan.sequences import Steps
 from director.ports.store import Changes, Store
 from director.service import configs
@@ -51,7 +52,7 @@ class Unused(Struct, frozen=True):
 async def find_unused(store: Store, request: CleanupRequest) -> Unused:
     """Releases that neither a deployment nor a runtime config names, stemcells of no deployment; with ``remove_all`` also compiled
     packages that lost their release or stemcell, and orphaned disks; orphaned VMs always."""
-    deployments = await store.find(DeploymentRow)
+    deployments = await store.find(DeploymentBrief)
     releases = await store.find(ReleaseRow)
     used = {pair for one in deployments for pair in one.releases}
     for config in configs.runtime_configs(await configs.current(store, "runtime")):

@@ -8,9 +8,10 @@ from msgspec import Struct, convert
 
 from director.engine.context import TaskContext
 from director.model.actions import Action, DeleteDisk, DeleteStemcell, OrphanDisk
+from director.model.briefs import DeploymentBrief
 from director.model.errors import BadRequest, NotFound
 from director.model.plan import Plan, Stage, Unit
-from director.model.rows import DeploymentRow, DiskRow, ReleaseRow, StemcellRow
+from director.model.rows import DiskRow, ReleaseRow, StemcellRow
 from director.plan.sequences import Steps
 from director.ports.store import Changes
 from director.service.audit import audit
@@ -56,7 +57,7 @@ async def run_delete_release(house: House, context: TaskContext) -> str | None:
     else:
         chosen = rows
     for row in chosen:
-        users = [one.name for one in await house.store.find(DeploymentRow) if (row.name, row.version) in one.releases]
+        users = [one.name for one in await house.store.find(DeploymentBrief) if (row.name, row.version) in one.releases]
         if users:
             raise BadRequest(
                 f"Release '{row.key}' is still in use by: {', '.join(users)}",
@@ -94,7 +95,7 @@ async def _plan_stemcell(house: House, request: DeleteStemcellRequest) -> Plan:
     if not rows:
         raise NotFound(f"Stemcell '{name}' doesn't exist", code=50003)
     pair = (request.name, request.version)
-    users = [one.name for one in await house.store.find(DeploymentRow) if pair in one.stemcells]
+    users = [one.name for one in await house.store.find(DeploymentBrief) if pair in one.stemcells]
     if users:
         raise BadRequest(
             f"Stemcell '{name}' is still in use by: {', '.join(users)}",

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct, convert
 
 from director.engine.context import TaskContext
+from director.model.briefs import DeploymentBrief, InstanceBrief, VmBrief
 from director.model.deployment import Document
 from director.model.errors import AgentError, NotFound
 from director.model.rows import DeploymentRow, DiskRow, InstanceRow, StemcellRow, VmRow
@@ -47,9 +48,10 @@ def addresses_of(vm: VmRow | None, row: InstanceRow | None) -> list[str]:
 
 async def short_rows(store: Store, deployment: str, *, instances: bool) -> list[Document]:
     """GET vms and GET instances without format=full: no agent is asked."""
-    await require_deployment(store, deployment)
-    vms = {vm.agent_id: vm for vm in await store.find(VmRow, deployment=deployment) if vm.cid}
-    rows = await store.find(InstanceRow, deployment=deployment)
+    if await store.get(DeploymentBrief, deployment) is None:
+        await require_deployment(store, deployment)
+    vms = {vm.agent_id: vm for vm in await store.find(VmBrief, deployment=deployment) if vm.cid}
+    rows = await store.find(InstanceBrief, deployment=deployment)
     result: list[Document] = []
     for row in sorted(rows, key=lambda one: (one.group, one.index)):
         vm = vms.get(row.agent_id)
@@ -62,7 +64,7 @@ async def short_rows(store: Store, deployment: str, *, instances: bool) -> list[
             "index": row.index,
             "id": row.id,
             "az": row.az or None,
-            "ips": addresses_of(vm, row),
+            "ips": _addresses(vm, row),
             "vm_created_at": iso(vm.created_at) if vm else None,
             "permanent_nats_credentials": vm.permanent_credentials if vm else False,
         }
@@ -72,6 +74,11 @@ async def short_rows(store: Store, deployment: str, *, instances: bool) -> list[
             entry["active"] = True
         result.append(entry)
     return result
+
+
+def _addresses(vm: VmBrief | None, row: InstanceBrief) -> list[str]:
+    networks = vm.networks if vm is not None else row.applied.vm.networks if row.applied is not None else {}
+    return [one.ip for one in networks.values() if one.ip]
 
 
 async def run_vm_state(house: House, context: TaskContext) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import msgspec
 from msgspec import Struct, field
@@ -25,7 +24,6 @@ from director.model.rows import (
     ReleaseRow,
     SettingRow,
     StemcellRow,
-    VariableRow,
     VariableSetRow,
     VmRow,
 )
@@ -37,19 +35,20 @@ from director.plan.place import Placement, place
 from director.plan.world import Wanted, World
 from director.ports.store import Changes, Store
 from director.ports.task_log import TaskLog
-from director.ports.templates import RenderRequest
 from director.service import configs
+from director.service.aside import aside
 from director.service.catalogue import job_of, releases_of, stemcells_of
 from director.service.durations import with_expected
 from director.service.house import House
 from director.service.mounts import unmounted
 from director.service.pinning import next_set, pin, rotated, variables_to_make
-from director.service.rendering import Archive, apply_rendering, render_all
+from director.service.render_moved import render_moved
+from director.service.rendering import Archive
 from director.service.request import DeployRequest, options_of
 from director.service.sources import Sources
 from director.service.swapping import swapping
 from director.service.unresponsive import unresponsive
-from director.service.wanted import Bound, JobContext, instance_specs, resources_key
+from director.service.wanted import Bound, instance_specs, resources_key
 from meristem.formats.versions import resolve
 
 
@@ -86,7 +85,15 @@ async def prepare(
         overrides["canaries"] = request.canaries
     if request.max_in_flight is not None:
         overrides["max_in_flight"] = request.max_in_flight
-    deployment = load_deployment(request.manifest, cloud, runtime, overrides=overrides, teams=request.teams)
+    deployment = await aside(
+        len(request.manifest) >> 10,
+        load_deployment,
+        request.manifest,
+        cloud,
+        runtime,
+        overrides=overrides,
+        teams=request.teams,
+    )
     name = deployment.name
     row = await store.get(DeploymentRow, name)
     # a deploy takes the newest of everything; other operations stay with what the last deploy took
@@ -105,7 +112,10 @@ async def prepare(
     stemcells = await stemcells_of(store, deployment)
     held = await store.find(AddressRow)
     ids = Ids(f"{house.site.uuid}/{seed}")
-    placement = place(deployment, cloud, world.instances, held, ids, house.own_addresses, world.with_disk)
+    size = max(len(world.instances), sum(group.instances for group in deployment.instance_groups))
+    placement = await aside(
+        size, place, deployment, cloud, world.instances, held, ids, house.own_addresses, world.with_disk
+    )
     options = as_manifest_asks(options, deployment, placement)
     calculated, answers = await calculate(house, deployment, cloud, log)
     unbound = Bound(deployment, cloud, releases, stemcells, {}, {}, calculated)
@@ -119,7 +129,9 @@ async def prepare(
         for wanted in group.jobs
     }
     others = {one.name: one.links.get("providers") or [] for one in await store.find(DeploymentRow) if one.name != name}
-    linked = resolve_links(
+    linked = await aside(
+        size,
+        resolve_links,
         deployment,
         jobs,
         linked_instances(deployment, placement),
@@ -139,8 +151,9 @@ async def prepare(
     bound = Bound(
         deployment, cloud, releases, stemcells, links, pins, calculated, house.site.dns_domain, house.site.name
     )
-    specs = [(with_state(spec, states), contexts) for spec, contexts in instance_specs(bound, placement)]
-    rendered, archives = await render(house, name, specs, world, pins, variable_rows, releases)
+    bare = await aside(size, instance_specs, bound, placement)
+    specs = [(with_state(spec, states), contexts) for spec, contexts in bare]
+    rendered, archives = await render_moved(house, name, specs, world, pins, variable_rows)
     missing = await missing_builds(house, rendered, releases, deployment)
     saved = DeploymentRow(
         name=name,
@@ -178,7 +191,8 @@ async def prepare(
         options = msgspec.structs.replace(
             options, unresponsive=silent, unmounted=await unmounted(house, world, silent, log)
         )
-    plan = await with_expected(store, diff(wanted, world, options, ids, [one.address for one in held]))
+    bare_plan = await aside(size, diff, wanted, world, options, ids, [one.address for one in held])
+    plan = await with_expected(store, bare_plan)
     agent_ids = {one.id: one.agent_id for one in world.instances if one.agent_id} | made_for(plan)
     # a deployment is listed, and can be deleted, from its first try on
     begun = () if row is not None else (DeploymentRow(name=name, teams=request.teams),)
@@ -306,61 +320,6 @@ def build_resources(cloud: CloudConfig, calculated: Mapping[str, Document]) -> D
     if compilation is None or compilation.vm_resources is None:
         return {}
     return calculated[resources_key(compilation.vm_resources, cloud.azs.get(compilation.az, Az("")))]
-
-
-async def render(
-    house: House,
-    deployment: str,
-    specs: Sequence[tuple[InstanceSpec, list[JobContext]]],
-    world: World,
-    pins: dict[str, str],
-    made: Sequence[VariableRow],
-    releases: Mapping[str, ReleaseRow],
-) -> tuple[list[InstanceSpec], list[Archive]]:
-    """Specs with their renderings: kept where every job's inputs are as applied, rendered anew otherwise."""
-    applied = {one.id: one.applied for one in world.instances}
-    result: dict[str, InstanceSpec] = {}
-    open_: list[tuple[InstanceSpec, list[RenderRequest]]] = []
-    for spec, contexts in specs:
-        before = applied.get(spec.id)
-        if (
-            before is not None
-            and before.templates_blob
-            and _inputs(before) == _inputs(spec)
-            and await house.blobs.exists(before.templates_blob)
-        ):
-            result[spec.id] = msgspec.structs.replace(
-                spec,
-                configuration_hash=before.configuration_hash,
-                templates_blob=before.templates_blob,
-                templates_digest=before.templates_digest,
-                template_hashes=before.template_hashes,
-            )
-            continue
-        requests = [
-            RenderRequest(
-                instance=spec.id,
-                group=spec.group,
-                job=one.spec.name,
-                archive=await _archive(house, one.row.blob_id),
-                spec=one.row.spec,
-                context=await house.secrets.interpolate(one.context, deployment, pins, extra=made),
-            )
-            for one in contexts
-        ]
-        open_.append((spec, requests))
-    renderings = await render_all(house.templates, open_) if open_ else {}
-    for spec, _ in open_:
-        result[spec.id] = apply_rendering(spec, renderings[spec.id])
-    return [result[spec.id] for spec, _ in specs], [one.archive for one in renderings.values()]
-
-
-async def _archive(house: House, blob_id: str) -> Path:
-    return await house.blobs.path(blob_id)
-
-
-def _inputs(spec: InstanceSpec) -> list[tuple[str, str]]:
-    return sorted((job.name, job.inputs) for job in spec.jobs)
 
 
 async def missing_builds(

@@ -1,4 +1,4 @@
-"""Render the jobs of instances whose inputs moved, and pack what comes out as the archive that the agent installs."""
+"""What comes out of the templates of an instance's jobs, packed as the archive that the agent installs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from msgspec import Struct, field
 
 from director.model.errors import BadRequest
 from director.model.instance import InstanceSpec
-from director.ports.templates import Rendered, RenderRequest, Templates
+from director.ports.templates import Rendered
 
 
 class Archive(Struct, frozen=True):
@@ -33,17 +33,6 @@ class Rendering(Struct, frozen=True):
     archive: Archive
 
 
-async def render_all(
-    templates: Templates, wanted: Sequence[tuple[InstanceSpec, Sequence[RenderRequest]]]
-) -> dict[str, Rendering]:
-    """Renderings by instance id. All errors of all instances are told in one report, worded as the contract says."""
-    requests = [request for _, mine in wanted for request in mine]
-    answers = iter(await templates.render(requests))
-    results = [(spec, [next(answers) for _ in mine]) for spec, mine in wanted]
-    _refuse(results)
-    return {spec.id: _pack(rendered) for spec, rendered in results}
-
-
 def apply_rendering(spec: InstanceSpec, rendering: Rendering) -> InstanceSpec:
     """The spec with its rendering filled in."""
     return msgspec.structs.replace(
@@ -53,6 +42,11 @@ def apply_rendering(spec: InstanceSpec, rendering: Rendering) -> InstanceSpec:
         templates_digest=rendering.archive.digest,
         template_hashes=rendering.template_hashes,
     )
+
+
+def pack_all(results: Sequence[tuple[str, Sequence[Rendered]]]) -> dict[str, Rendering]:
+    """Renderings by instance id."""
+    return {id: _pack(rendered) for id, rendered in results}
 
 
 def _pack(rendered: Sequence[Rendered]) -> Rendering:
@@ -87,13 +81,12 @@ def _archive(jobs: Sequence[Rendered]) -> bytes:
     return raw.getvalue()
 
 
-def _refuse(results: Sequence[tuple[InstanceSpec, Sequence[Rendered]]]) -> None:
-    """The contract's tree of rendering errors: groups, jobs, templates; an error that all instances share is told once."""
+def refuse(results: Sequence[tuple[str, Rendered]]) -> None:
+    """Raises when there are errors; results come with the name of their group. The contract's tree of rendering errors: groups, jobs, templates; an error that all instances share is told once."""
     groups: dict[str, dict[str, dict[str, None]]] = {}
-    for spec, rendered in results:
-        for one in rendered:
-            for error in one.errors:
-                groups.setdefault(spec.group, {}).setdefault(one.job, {})[error] = None
+    for group, one in results:
+        for error in one.errors:
+            groups.setdefault(group, {}).setdefault(one.job, {})[error] = None
     if not groups:
         return
     lines = ["Unable to render instance groups for deployment. Errors are:"]

@@ -50,7 +50,7 @@ class MemoryStore:
 
     async def get(self, kind: type[R], key: str) -> R | None:
         await asyncio.sleep(0)
-        found = self.content.rows.get(kind, {}).get(key)
+        found = self.content.rows.get(kind.OF or kind, {}).get(key)
         return None if found is None else _decoded(kind, found[0])
 
     async def find(
@@ -63,10 +63,11 @@ class MemoryStore:
         **where: str | int | bool | Sequence[str] | None,
     ) -> list[R]:
         for name in where:
-            if name not in kind.INDEXED:
-                raise ValueError(f"{kind.__name__} is not searched by {name}; its searched fields are {kind.INDEXED}")
+            if name not in (kind.OF or kind).INDEXED:
+                indexed = (kind.OF or kind).INDEXED
+                raise ValueError(f"{kind.__name__} is not searched by {name}; its searched fields are {indexed}")
         await asyncio.sleep(0)
-        table = self.content.rows.get(kind, {})
+        table = self.content.rows.get(kind.OF or kind, {})
         keys = sorted(
             (
                 key
@@ -79,6 +80,9 @@ class MemoryStore:
         return [_decoded(kind, table[key][0]) for key in keys[:limit]]
 
     async def commit(self, changes: Changes, *, lease: Lease | None = None) -> None:
+        for row in changes.put:
+            if row.OF is not None:
+                raise ValueError(f"{type(row).__name__} is a part of a row: it cannot be written")
         put = [(type(row), row.key, _encoder.encode(row), row) for row in changes.put]
         written = {(kind, key) for kind, key, _, _ in put}
         for kind, key in changes.delete:

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Insert, Select, Table, bindpar
 
 from director.adapters.store import codec
 from director.adapters.store.dialect import insert
-from director.adapters.store.schema import TABLES
+from director.adapters.store.schema import table_of
 from director.model.errors import RowChanged
 from director.model.rows import Row
 from director.ports.store import Changes
@@ -29,13 +29,13 @@ def get(connection: Connection, kind: type[R], key: str) -> R | None:
 
 @cache
 def _by_key(kind: type[Row]) -> Select[Any]:
-    table = TABLES[kind]
+    table = table_of(kind)
     return select(table.c.body).where(table.c["key"] == bindparam("wanted"))
 
 
 @cache
 def _upsert(dialect: str, kind: type[Row]) -> Insert:
-    table = TABLES[kind]
+    table = table_of(kind)
     statement = insert(dialect, table)
     statement = statement.on_conflict_do_update(
         index_elements=["key"],
@@ -50,13 +50,14 @@ def query(
     kind: type[Row], *, newest_first: bool, limit: int | None, before: str | None, where: dict[str, Where]
 ) -> Select[Any]:
     """Bodies by key. Raises ValueError for a field that has no column."""
-    table = TABLES[kind]
+    table = table_of(kind)
     key = table.c["key"]
     conditions: list[ColumnElement[bool]] = [] if before is None else [key < before]
     choices: dict[str, list[str]] = {}
     for name, value in where.items():
-        if name not in kind.INDEXED:
-            raise ValueError(f"{kind.__name__} is not searched by {name}; its searched fields are {kind.INDEXED}")
+        if name not in (kind.OF or kind).INDEXED:
+            indexed = (kind.OF or kind).INDEXED
+            raise ValueError(f"{kind.__name__} is not searched by {name}; its searched fields are {indexed}")
         if value is None:
             conditions.append(table.c[name].is_(None))
         elif isinstance(value, str | int):
@@ -108,6 +109,8 @@ class Prepared:
     def __init__(self, changes: Changes) -> None:
         self.puts: dict[type[Row], dict[str, dict[str, Any]]] = defaultdict(dict)
         for row in changes.put:
+            if row.OF is not None:
+                raise ValueError(f"{type(row).__name__} is a part of a row: it cannot be written")
             self.puts[type(row)][row.key] = codec.columns(row)
         self.deletes: dict[type[Row], list[str]] = defaultdict(list)
         for kind, key in changes.delete:
@@ -122,7 +125,7 @@ class Prepared:
             if get(connection, kind, key) != wanted:
                 raise RowChanged(kind.TABLE, key)
         for kind, keys in self.deletes.items():
-            table = TABLES[kind]
+            table = table_of(kind)
             connection.execute(delete(table).where(table.c["key"].in_(keys)))
         for kind, rows in self.puts.items():
             connection.execute(_upsert(connection.dialect.name, kind), list(rows.values()))

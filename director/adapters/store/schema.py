@@ -41,6 +41,12 @@ def _table(kind: type[Row]) -> Table:
 
 TABLES: dict[type[Row], Table] = {kind: _table(kind) for kind in ROWS}
 
+
+def table_of(kind: type[Row]) -> Table:
+    """Where rows of this kind, or those of which it is a part, are kept."""
+    return TABLES[kind.OF or kind]
+
+
 LEASES = Table(
     "leases",
     metadata,

@@ -46,14 +46,17 @@ class ErbTemplates:
 
     async def _batch(self, requests: Sequence[RenderRequest]) -> list[Rendered]:
         jobs: list[list[Template]] = [await asyncio.to_thread(self._templates, one) for one in requests]
+        shared = _Shared()
         batch = [
             {
-                "context": request.context,
+                "context": {name: shared.place(value) for name, value in request.context.items()},
                 "templates": [{"source": t.source, "destination": t.destination, "text": t.text} for t in templates],
             }
             for request, templates in zip(requests, jobs, strict=True)
         ]
-        answer = await self._ask({"seconds": self._seconds, "memory": MEMORY, "batch": batch})
+        answer = await self._ask(
+            {"seconds": self._seconds, "memory": MEMORY, "batch": batch, "shared": shared.documents}
+        )
         if "error" in answer:
             if len(requests) == 1:
                 return [Rendered(requests[0].instance, requests[0].job, {}, (str(answer["error"]),))]
@@ -116,3 +119,22 @@ class ErbTemplates:
                 limit=1 << 26,
             )
         return self._process
+
+
+class _Shared:
+    """What contexts of a batch have in common is sent once, as JSON in a text: each job parses a copy of its own, lest one template's changes be
+    seen by another's. Links may tell of a thousand instances, to a thousand."""
+
+    def __init__(self) -> None:
+        self.documents: list[str] = []
+        self._places: dict[int, int] = {}
+        self._held: list[Any] = []
+
+    def place(self, value: Any) -> int:
+        """Where it is in ``documents``."""
+        known = self._places.get(id(value))
+        if known is None:
+            known = self._places[id(value)] = len(self.documents)
+            self.documents.append(json.dumps(value))
+            self._held.append(value)
+        return known

@@ -105,6 +105,11 @@ module Meristem
 
   # p and if_p over one set of properties.
   module Properties
+    # as objects, made when a template asks: a link may tell of a thousand instances
+    def properties
+      @properties ||= Open.wrap(@raw_properties)
+    end
+
     def p(names, *fallback)
       Lookup.property(@raw_properties, names, fallback)
     end
@@ -122,13 +127,12 @@ module Meristem
   class LinkInstance
     include Properties
 
-    attr_reader :name, :index, :id, :az, :address, :properties, :bootstrap
+    attr_reader :name, :index, :id, :az, :address, :bootstrap
 
     def initialize(data)
       @name, @index, @id, @az, @address = data.values_at('name', 'index', 'id', 'az', 'address')
       @bootstrap = data['bootstrap']
       @raw_properties = data['properties'] || {}
-      @properties = Open.wrap(@raw_properties)
     end
 
     def if_link(name)
@@ -143,12 +147,11 @@ module Meristem
     STATUS = { 'default' => 's0', 'unhealthy' => 's1', 'healthy' => 's3', 'all' => 's4' }.freeze
     CHECK = { 'asynchronous' => 'y0', 'synchronous' => 'y1' }.freeze
 
-    attr_reader :instances, :properties, :instance_group, :group_name
+    attr_reader :instances, :instance_group, :group_name
 
     def initialize(data)
       @data = data
       @raw_properties = data['properties'] || {}
-      @properties = Open.wrap(@raw_properties)
       @instances = (data['instances'] || []).map { |one| LinkInstance.new(one) }
       @instance_group = data['instance_group']
       @group_name = data['group_name']
@@ -186,11 +189,10 @@ module Meristem
   class Evaluation
     include Properties
 
-    attr_reader :spec, :name, :index, :properties, :raw_properties
+    attr_reader :spec, :name, :index, :raw_properties
 
     def initialize(context)
       @raw_properties = context['properties'] || {}
-      @properties = Open.wrap(@raw_properties)
       @spec = Open.wrap(context['spec'])
       @name = context['spec']['name']
       @index = context['spec']['index']

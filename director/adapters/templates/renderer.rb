@@ -37,9 +37,9 @@ rescue StandardError, ScriptError, SystemStackError => e
   { 'error' => "Error filling in template '#{template['source']}' (line #{line_of(e, template['source'])}: #{message})" }
 end
 
-def render(batch)
+def render(batch, shared)
   batch.map do |job|
-    context = job['context']
+    context = job['context'].transform_values { |place| JSON.parse(shared[place]) }
     { 'files' => job['templates'].map { |one| fill(one, context) } }
   end
 end
@@ -71,7 +71,7 @@ while (head = $stdin.gets)
     $stdin.close
     $stdout.reopen(File::NULL)
     confine(request['seconds'], request['memory'])
-    writer.write(JSON.generate(render(request['batch'])))
+    writer.write(JSON.generate(render(request['batch'], request['shared'])))
     writer.close
     exit!(0)
   end
@@ -87,7 +87,7 @@ while (head = $stdin.gets)
   _, status = Process.wait2(child)
   killer.kill
   if status.success?
-    frame(JSON.generate('result' => JSON.parse(answer)))
+    frame("{\"result\":#{answer}}")
   else
     reason = status.signaled? ? "killed by signal #{status.termsig} (time or memory limit)" : "ended with #{status.exitstatus}"
     frame(JSON.generate('error' => "Rendering #{reason}"))

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from director.model.briefs import VmBrief
 from director.model.errors import RowChanged
 from director.model.instance import InstanceSpec, JobSpec, VmSpec
 from director.model.rows import AddressRow, InstanceRow, Task, VmRow
@@ -100,3 +101,16 @@ async def test_ids_are_given_once(store: Store) -> None:
     ids = await asyncio.gather(*(store.next_id("task") for _ in range(40)))
     assert sorted(ids) == list(range(1, 41))
     assert await store.next_id("event") == 1
+
+
+async def test_a_brief_is_found_like_its_row_and_cannot_be_written(store: Store) -> None:
+    row = VmRow(
+        agent_id="a", object_key="a", deployment="web", cid="vm-1", networks={"n": {"ip": "10.0.0.9", "type": "manual"}}
+    )
+    await store.commit(Changes(put=[row]))
+    (brief,) = await store.find(VmBrief, deployment="web", cid="vm-1")
+    assert (brief.cid, brief.networks["n"].ip) == ("vm-1", "10.0.0.9")
+    assert await store.get(VmBrief, "a") == brief
+    with pytest.raises(ValueError, match="part of a row"):
+        await store.commit(Changes(put=[brief]))
+    assert await store.get(VmRow, "a") == row

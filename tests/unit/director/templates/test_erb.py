@@ -150,3 +150,11 @@ async def test_a_missing_template_is_named(templates: ErbTemplates, tmp_path: Pa
     )
     with pytest.raises(BadRequest, match=r"Template 'gone.erb' is missing from job 'web'"):
         await templates.render([wrong])
+
+
+async def test_what_one_instance_does_to_shared_properties_no_other_sees(
+    templates: ErbTemplates, tmp_path: Path
+) -> None:
+    one = request(tmp_path, "<%= p('list').push('mine').size %>", properties={"list": ["a"]})
+    answers = await templates.render([one, one, one])
+    assert [answer.files["bin/ctl"] for answer in answers] == [b"2", b"2", b"2"]

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from director.model.boot import BootLimits
 from director.model.bus_urls import bus_urls
 from director.model.errors import BadRequest, Place
 
@@ -190,6 +191,7 @@ class BusSection(Section):
     directory: Path | None = None
     users_file: Path | None = None
     pid_file: Path | None = None
+    log_file: Path | None = None
     sync: bool = False
 
 
@@ -225,6 +227,30 @@ class ScanAndFixSection(Section):
     auto_fix_stateful_nodes: bool = True
 
 
+class BootSection(Section):
+    """``meristem.boot``: seconds that a new VM may spend in each phase of its boot, 0 for as long as ``agent.agent_wait_timeout``; when a
+    VM that is late is looked at first, and how often."""
+
+    power: float | None = Field(default=None, ge=0)
+    address: float | None = Field(default=None, ge=0)
+    bus: float | None = Field(default=None, ge=0)
+    agent: float | None = Field(default=None, ge=0)
+    first_look: float = Field(default=10, gt=0)
+    interval: float = Field(default=5, gt=0)
+
+    def limits(self, timeout: float) -> BootLimits:
+        """What is not given follows from the time that an agent has in all."""
+        usual = BootLimits.usual(timeout)
+        return BootLimits(
+            power=usual.power if self.power is None else self.power,
+            address=usual.address if self.address is None else self.address,
+            bus=usual.bus if self.bus is None else self.bus,
+            agent=usual.agent if self.agent is None else self.agent,
+            first_look=self.first_look,
+            interval=self.interval,
+        )
+
+
 class MeristemSection(Section):
     """What the public form cannot say."""
 
@@ -233,6 +259,7 @@ class MeristemSection(Section):
     nats: BusSection = BusSection()
     cpi: CpiSection = CpiSection()
     health: HealthSection = HealthSection()
+    boot: BootSection = BootSection()
     certificates: Path | None = None
     shared: Path | None = None
     task_limit: int = 5

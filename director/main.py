@@ -215,6 +215,7 @@ async def _bus(config: DirectorYml, store: SqlStore, stack: contextlib.AsyncExit
     bus = config.meristem.nats
     known = [row.agent_id for row in await store.find(VmRow)]
     users: Admission | None = None
+    server_log = bus.log_file
     if bus.managed:
         host, _, port = config.mbus.rpartition("//")[2].rpartition("@")[2].partition(":")
         place = ServerPlace(
@@ -224,6 +225,7 @@ async def _bus(config: DirectorYml, store: SqlStore, stack: contextlib.AsyncExit
         file = UsersFile(place.users_file, place.pid_file)
         file.ensure()
         users = FileAdmission(file)
+        server_log = place.log_file
         server = NatsServer(place)
         await server.ensure()
         await server.supervise()
@@ -245,6 +247,7 @@ async def _bus(config: DirectorYml, store: SqlStore, stack: contextlib.AsyncExit
         ),
         monitor=monitor,
         users=users,
+        server_log=server_log,
         name=config.name,
     )
     await agents.start(known)
@@ -277,6 +280,7 @@ def _site(config: DirectorYml, identity: str) -> Site:
         max_vm_create_tries=config.max_vm_create_tries,
         trusted_certs=config.trusted_certs,
         keep_unreachable_vms=config.keep_unreachable_vms,
+        boot=config.meristem.boot.limits(config.agent.agent_wait_timeout),
         rotate_bootstrap_identities=config.enable_short_lived_nats_bootstrap_credentials,
         dns_domain=config.dns.domain_name,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from director.ports.agents import Agents
 from director.ports.blobs import Blobs
@@ -12,6 +12,7 @@ from director.ports.cloud import Clouds
 from director.ports.secrets import Secrets
 from director.ports.store import Store
 from director.ports.task_log import TaskLog
+from director.steps.boot_watch import BootWatch
 from director.steps.step import Io, Site
 
 
@@ -36,6 +37,7 @@ class Ports:
     secrets: Secrets
     clock: Clock
     site: Site
+    boots: BootWatch = field(default_factory=BootWatch)
 
     def io(self, log: TaskLog, *, fence: int, call_key: str, tell: Callable[[str], None]) -> Io:
         """One step's hands."""
@@ -50,5 +52,6 @@ class Ports:
             site=self.site,
             fence=fence,
             call_key=call_key,
+            boots=self.boots,
             tell=tell,
         )

@@ -16,6 +16,15 @@ class Identity(Struct, frozen=True):
     private_key: str
 
 
+class Sighting(Struct, frozen=True):
+    """How the bus has seen an agent. ``there``: it listens, None when that is not known; ``refused``: why the bus turned its VM away last,
+    at ``refused_at`` (epoch seconds); empty when it did not, or does not say."""
+
+    there: bool | None = None
+    refused: str = ""
+    refused_at: float = 0
+
+
 class AgentLog(Protocol):
     """Receives one line per message sent or received, secrets redacted."""
 
@@ -59,6 +68,10 @@ class Agents(Protocol):
 
     async def wait_until_ready(self, agent_id: str, timeout: float, log: AgentLog | None = None) -> None:
         """Ping until answered."""
+        ...
+
+    async def sightings(self, agents: Mapping[str, Sequence[str]]) -> dict[str, Sighting]:
+        """Of agents that are being waited for (id → addresses of the VM, as far as known), in one look for all."""
         ...
 
     async def admit(self, agent_ids: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from director.model.actions import RebootVm
 from director.model.errors import CloudNotSupported
 from director.steps import lookup
+from director.steps.boot_wait import until_ready
 from director.steps.step import Intent, Io, Outcome, StepRun
 
 
@@ -27,5 +28,5 @@ class RebootVmStep(StepRun[RebootVm]):
                 request_id=error.request_id,
                 remedy="Recreate the instance instead.",
             ) from error
-        await io.agents.wait_until_ready(vm.agent_id, io.site.agent_wait_timeout, log=io.log.debug)
+        await until_ready(io, vm)
         return Outcome()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
 from director.model.actions import Action
+from director.model.boot import BootLimits
 from director.model.deployment import Document
 from director.model.rows import JournalEntry
 from director.ports.agents import Agents
@@ -18,6 +19,7 @@ from director.ports.cloud import Clouds
 from director.ports.secrets import Secrets
 from director.ports.store import Changes, Store
 from director.ports.task_log import TaskLog
+from director.steps.boot_watch import BootWatch
 
 A = TypeVar("A", bound=Action)
 
@@ -34,9 +36,15 @@ class Site:
     max_vm_create_tries: int = 5
     trusted_certs: str = ""
     keep_unreachable_vms: bool = False
+    boot: BootLimits | None = None  # those that follow from agent_wait_timeout
     rotate_bootstrap_identities: bool = True
     dns_domain: str = "bosh"
     ntp: tuple[str, ...] = ()
+
+    @property
+    def boot_limits(self) -> BootLimits:
+        """How long a VM may spend in each phase of its boot."""
+        return self.boot or BootLimits.usual(self.agent_wait_timeout)
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,7 @@ class Io:
     site: Site
     fence: int
     call_key: str
+    boots: BootWatch = field(default_factory=BootWatch, kw_only=True)
 
     def status(self, text: str) -> None:
         """An in_progress line of the unit's progress, e.g. ``executing pre-start`` (the engine replaces this)."""

@@ -9,11 +9,12 @@ from msgspec.structs import replace
 
 from director.model.actions import WaitAgent
 from director.model.deployment import Document
-from director.model.errors import AgentTimeout, NotFound
+from director.model.errors import NotFound
 from director.model.rows import VmRow
 from director.ports.agents import Identity
 from director.ports.store import Changes
 from director.steps.agent_call import act, act_if_known, ask
+from director.steps.boot_wait import until_ready
 from director.steps.step import Intent, Io, Outcome, StepRun
 
 
@@ -31,7 +32,7 @@ class WaitAgentStep(StepRun[WaitAgent]):
         # making a key takes long, and so does a boot
         making = asyncio.ensure_future(io.agents.identity(row.agent_id, bootstrap=False)) if rotate else None
         try:
-            await self._ready(io, row)
+            await until_ready(io, row)
             if making is not None or io.site.trusted_certs:
                 await self._settings(io, row, await making if making is not None else None)
         finally:
@@ -45,17 +46,6 @@ class WaitAgentStep(StepRun[WaitAgent]):
         known = replace(row, ready=True, networks=networks, permanent_credentials=row.permanent_credentials or rotate)
         return Outcome(Changes(put=[known]))
 
-    async def _ready(self, io: Io, row: VmRow) -> None:
-        seconds = io.site.agent_wait_timeout
-        try:
-            await io.agents.wait_until_ready(row.agent_id, seconds, log=io.log.debug)
-        except AgentTimeout:
-            raise AgentTimeout(
-                f"Timed out pinging VM '{row.cid}' with agent '{row.agent_id}' after {seconds:g} seconds",
-                agent_id=row.agent_id,
-                method="ping",
-            ) from None
-
     async def _settings(self, io: Io, row: VmRow, one: Identity | None) -> None:
         settings: dict[str, Any] = {"trusted_certs": io.site.trusted_certs, "disk_associations": []}
         if one is not None:
@@ -63,7 +53,7 @@ class WaitAgentStep(StepRun[WaitAgent]):
             settings["mbus"] = {"cert": cert}
         await act_if_known(io, row.agent_id, "update_settings", settings)
         if one is not None:
-            await self._ready(io, row)
+            await until_ready(io, row)
 
 
 def _learned(networks: Document, state: Any) -> Document:

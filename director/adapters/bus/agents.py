@@ -7,6 +7,7 @@ import contextlib
 import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from director.adapters.bus.admission import Admission
@@ -14,8 +15,9 @@ from director.adapters.bus.connection import BusIdentity, Connection
 from director.adapters.bus.exchange import Conversation, Exchange
 from director.adapters.bus.heartbeats import Heartbeats
 from director.adapters.bus.identities import Identities
+from director.adapters.bus.refusals import Refusals
 from director.model.errors import AgentError, AgentTimeout
-from director.ports.agents import AgentLog, Identity
+from director.ports.agents import AgentLog, Identity, Sighting
 
 REPLY_TIMEOUT = 45.0
 _RETRIES = {"get_state": 2, "get_task": 4, "upload_blob": 3}
@@ -26,7 +28,8 @@ _SILENCE = REPLY_TIMEOUT * (1 + _RETRIES["get_task"])
 
 
 class NatsAgents:
-    """``monitor`` absent: no heartbeats are heard. ``users`` absent: somebody else tells the server whom to let in."""
+    """``monitor`` absent: no heartbeats are heard. ``users`` absent: somebody else tells the server whom to let in. ``server_log``: the
+    server's log file, where it can be read: it tells whom the server turned away."""
 
     def __init__(
         self,
@@ -36,6 +39,7 @@ class NatsAgents:
         *,
         monitor: BusIdentity | None = None,
         users: Admission | None = None,
+        server_log: Path | None = None,
         name: str = "director",
     ) -> None:
         self._connection = Connection(url, director, name=name)
@@ -44,6 +48,7 @@ class NatsAgents:
         self._identities = identities
         self._asked: set[str] = set()
         self._users = users
+        self._refusals = Refusals(server_log) if server_log is not None else None
 
     async def start(self, known: Sequence[str] = ()) -> None:
         """Let in exactly the ``known`` agents (those of the store's VMs), connect. Raises when the server cannot be reached."""
@@ -125,6 +130,16 @@ class NatsAgents:
                     agent_id=agent_id,
                     method="ping",
                 )
+
+    async def sightings(self, agents: Mapping[str, Sequence[str]]) -> dict[str, Sighting]:
+        """Whether they listen is known from the pings of `wait_until_ready`."""
+        refused = await asyncio.to_thread(self._refusals.look) if self._refusals is not None else {}
+
+        def one(agent_id: str, addresses: Sequence[str]) -> Sighting:
+            at, why = max((refused[one] for one in addresses if one in refused), default=(0.0, ""))
+            return Sighting(self._exchange.listening.get(agent_id), why, at)
+
+        return {agent_id: one(agent_id, addresses) for agent_id, addresses in agents.items()}
 
     async def admit(self, agent_ids: Sequence[str]) -> None:
         if self._users is not None:

@@ -89,6 +89,11 @@ class Connection:
             return False
         return True
 
+    @property
+    def is_up(self) -> bool:
+        """Whether what is sent now reaches a server."""
+        return self._client is not None and self._client.is_connected
+
     async def close(self) -> None:
         self._closing = True
         if self._reopening is not None:

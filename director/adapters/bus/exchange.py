@@ -21,6 +21,8 @@ from director.ports.agents import AgentLog
 PROTOCOL = 3
 _RESEND = 0.2
 _NOBODY = "503"
+_TELLING = 0.5
+"""Seconds in which the server has certainly said whether somebody listens."""
 _PATIENCE = 3.0
 _INFO_TIMEOUT = 2.0
 _READING = frozenset({"ping", "info", "get_state", "get_task", "list_disk"})
@@ -36,18 +38,22 @@ class Conversation:
         self.answers: asyncio.Queue[Answer | None] = asyncio.Queue()
         self.patience = _PATIENCE
         """Seconds without an answer after which the request is taken for lost; doubled each time, for the agent may be slow."""
+        self.nobody = False
+        """Whether the server has said that nobody listens."""
         self.again = asyncio.Event()
         """Set when the request may have been lost with the connection that it was sent on."""
 
 
 class Exchange:
-    """Sends requests over a connection. ``speaks`` remembers the agents that answered with our extension."""
+    """Sends requests over a connection. ``speaks`` remembers the agents that answered with our extension; ``listening`` whether somebody
+    was there when the last request to an agent went unanswered."""
 
     def __init__(self, connection: Connection, process: str = "") -> None:
         self._connection = connection
         self._prefix = f"director.{process or uuid.uuid4()}"
         self._open: dict[str, Conversation] = {}
         self.speaks: set[str] = set()
+        self.listening: dict[str, bool] = {}
         self._stock: set[str] = set()
         connection.on_back.append(self._back)
         connection.subscribe(f"{self._prefix}.>", self._received)
@@ -103,6 +109,7 @@ class Exchange:
                         return answer
                     await asyncio.sleep(_RESEND)
         except TimeoutError:
+            self._unanswered(talk, timeout)
             raise AgentTimeout(
                 f"Timed out sending '{method}' to agent '{talk.agent_id}' after {timeout:g} seconds",
                 agent_id=talk.agent_id,
@@ -112,6 +119,12 @@ class Exchange:
             raise AgentError(
                 f"Cannot send '{method}' to agent '{talk.agent_id}': {error}", agent_id=talk.agent_id, method=method
             ) from error
+
+    def _unanswered(self, talk: Conversation, timeout: float) -> None:
+        if not self._connection.is_up:
+            self.listening.pop(talk.agent_id, None)  # we were away ourselves
+        elif talk.nobody or timeout >= _TELLING:
+            self.listening[talk.agent_id] = not talk.nobody
 
     async def _first(self, talk: Conversation, method: str, key: str) -> Answer | None:
         """The answer; None when the request is to be sent again."""
@@ -151,6 +164,8 @@ class Exchange:
         """These agents are gone."""
         self.speaks.difference_update(agent_ids)
         self._stock.difference_update(agent_ids)
+        for agent_id in agent_ids:
+            self.listening.pop(agent_id, None)
 
     def knows(self, agent_id: str) -> bool:
         """Whether it is known what this agent speaks."""
@@ -180,8 +195,10 @@ class Exchange:
         if talk is None:
             return
         if not message.data and (message.headers or {}).get("Status") == _NOBODY:
+            talk.nobody = True
             talk.answers.put_nowait(None)
             return
+        self.listening.pop(talk.agent_id, None)
         answer = read(message.data)
         if answer.extension is not None:
             self.speaks.add(talk.agent_id)

@@ -11,8 +11,10 @@ from director.adapters.memory.cloud import MemoryClouds
 from director.adapters.memory.guest import Guest, Refused
 from director.adapters.memory.script import Script
 from director.model.errors import AgentError, AgentTimeout
-from director.ports.agents import AgentLog, Identity
+from director.ports.agents import AgentLog, Identity, Sighting
 from director.ports.clock import Clock
+
+PING = 1.0
 
 
 def _nowhere(url: str, data: bytes) -> None:
@@ -21,7 +23,7 @@ def _nowhere(url: str, data: bytes) -> None:
 
 class MemoryAgents:
     """`Agents`. An action once sent is done by its agent even if the director dies meanwhile. ``silent`` agents do not answer, those
-    in ``mute`` answer and send no heartbeats; ``bus`` False: nobody is reached."""
+    in ``mute`` answer and send no heartbeats; ``bus`` False: nobody is reached; ``seen`` is how the bus sees agents when not as usual."""
 
     def __init__(self, clouds: MemoryClouds, clock: Clock, upload: Callable[[str, bytes], None] = _nowhere) -> None:
         self._clouds = clouds
@@ -37,6 +39,7 @@ class MemoryAgents:
         self.bus = True
         self._heard: dict[str, float] = {}
         self._alert_listeners: list[Callable[[str, dict[str, Any]], None]] = []
+        self.seen: dict[str, Sighting] = {}
 
     def guest(self, agent_id: str) -> Guest | None:
         """The agent as it is now, None when no VM of its id runs."""
@@ -132,7 +135,27 @@ class MemoryAgents:
         return value
 
     async def wait_until_ready(self, agent_id: str, timeout: float, log: AgentLog | None = None) -> None:
-        await self.call(agent_id, "ping", timeout=timeout, log=log)
+        """A ping a second."""
+        end = self._clock.now() + timeout
+        while True:
+            try:
+                await self.call(agent_id, "ping", timeout=max(0.0, min(PING, end - self._clock.now())), log=log)
+            except AgentTimeout:
+                if self._clock.now() < end:
+                    continue
+                message = f"Timed out pinging agent '{agent_id}' after {timeout:g} seconds"
+                raise AgentTimeout(message, agent_id=agent_id, method="ping") from None
+            return
+
+    async def sightings(self, agents: Mapping[str, Sequence[str]]) -> dict[str, Sighting]:
+        """An agent is on the bus when its VM is there and it is admitted."""
+
+        def usual(agent_id: str) -> Sighting:
+            if not self.bus:
+                return Sighting()
+            return Sighting(there=self.guest(agent_id) is not None and agent_id in self.admitted)
+
+        return {agent_id: self.seen.get(agent_id) or usual(agent_id) for agent_id in agents}
 
     async def admit(self, agent_ids: Sequence[str]) -> None:
         self.admitted |= set(agent_ids)

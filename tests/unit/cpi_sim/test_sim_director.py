@@ -92,6 +92,9 @@ def test_a_vm_that_never_boots_ends_the_task_with_its_name(world: SimWorld) -> N
     failed = world.api.deploy(fleet("dark", front=2), expect="error")
     (dark,) = [vm for vm in cloud.all("vm") if vm.body["boots_at"] is None]
     assert f"Timed out pinging VM '{dark.cid}'" in failed.task["result"]
+    assert "it runs, but has not come to the bus" in failed.task["result"]
+    assert "\nThe end of its console:\n" in failed.task["result"]
+    assert 1 <= cloud.counters("calls:")["vm_status"] <= 4
     assert any(event.get("state") == "failed" and event["task"].startswith("front/") for event in failed.events)
     world.api.delete_deployment("dark", force="true")
     assert cloud.all("vm") == []

@@ -6,37 +6,51 @@ from collections.abc import Sequence
 
 import msgspec
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from director.model.deployment import Document
 from director.model.errors import BadRequest
-from director.model.rows import SettingRow
+from director.model.rows import DiskRow, InstanceRow, SettingRow, VmRow
 from director.ports.store import Changes, Store
 
 MISSING_VM = "missing_vm"
 UNRESPONSIVE = "unresponsive_agent"
 MISSING_DISK = "missing_disk"
+INACTIVE_DISK = "inactive_disk"
+MOUNT_MISMATCH = "mount_info_mismatch"
+INVALID = "invalid_problem"
+DISKS = (MISSING_DISK, INACTIVE_DISK, MOUNT_MISMATCH)
 
-WAYS: dict[str, dict[str, str]] = {
-    MISSING_VM: {
-        "ignore": "Leave it for now",
-        "recreate_vm_without_wait": "Make the VM anew, do not wait until its jobs run",
-        "recreate_vm": "Make the VM anew and wait until its jobs run",
-        "delete_vm_reference": "Forget the VM",
-    },
-    UNRESPONSIVE: {
-        "ignore": "Leave it for now",
-        "reboot_vm": "Reboot the VM",
-        "recreate_vm_without_wait": "Make the VM anew, do not wait until its jobs run",
-        "recreate_vm": "Make the VM anew and wait until its jobs run",
-        "delete_vm": "Delete the VM",
-        "delete_vm_reference": "Forget the VM; if the cloud still has it, delete it there, or addresses may be used twice",
-    },
-    MISSING_DISK: {
-        "ignore": "Leave it for now",
-        "delete_disk_reference": "Forget the disk; its data is lost",
-    },
+_RECREATE = {
+    "recreate_vm_without_wait": "Recreate VM without waiting for processes to start",
+    "recreate_vm": "Recreate VM and wait for processes to start",
 }
-AUTO = {MISSING_VM: "recreate_vm_without_wait", UNRESPONSIVE: "ignore", MISSING_DISK: "ignore"}
+WAYS: dict[str, dict[str, str]] = {
+    MISSING_VM: {"ignore": "Skip for now", **_RECREATE, "delete_vm_reference": "Delete VM reference"},
+    UNRESPONSIVE: {
+        "ignore": "Skip for now",
+        "reboot_vm": "Reboot VM",
+        **_RECREATE,
+        "delete_vm": "Delete VM",
+        "delete_vm_reference": "Delete VM reference (forceful; may need to manually delete VM from the Cloud to avoid IP conflicts)",
+    },
+    MISSING_DISK: {"ignore": "Skip for now", "delete_disk_reference": "Delete disk reference (DANGEROUS!)"},
+    INACTIVE_DISK: {"ignore": "Skip for now", "delete_disk": "Delete disk", "activate_disk": "Activate disk"},
+    MOUNT_MISMATCH: {
+        "ignore": "Ignore",
+        "reattach_disk": "Reattach disk to instance",
+        "reattach_disk_and_reboot": "Reattach disk and reboot instance",
+    },
+    INVALID: {"close": "Close problem"},
+}
+AUTO = {
+    MISSING_VM: "recreate_vm_without_wait",
+    UNRESPONSIVE: "ignore",
+    MISSING_DISK: "ignore",
+    INACTIVE_DISK: "ignore",
+    MOUNT_MISMATCH: "ignore",
+    INVALID: "close",
+}
 
 
 class Problem(Struct, frozen=True):
@@ -79,9 +93,45 @@ def key_of(deployment: str) -> str:
 
 
 async def open_problems(store: Store, deployment: str) -> list[Problem]:
-    """By id."""
+    """By id; those that the world has moved away from are invalid ones."""
     row = await store.get(SettingRow, key_of(deployment))
-    return msgspec.json.decode(row.value, type=list[Problem]) if row is not None else []
+    found = msgspec.json.decode(row.value, type=list[Problem]) if row is not None else []
+    return [await _checked(store, one) for one in found]
+
+
+async def _checked(store: Store, problem: Problem) -> Problem:
+    fault = await _fault(store, problem)
+    if not fault:
+        return problem
+    return replace(
+        problem,
+        type=INVALID,
+        group="unknown job",
+        description=f"Problem ({problem.type} {problem.resource}) is no longer valid: {fault}",
+        data={"error": fault, "original_type": problem.type},
+    )
+
+
+async def _fault(store: Store, problem: Problem) -> str:
+    """Why a problem cannot be resolved any more."""
+    instance = await store.get(InstanceRow, problem.instance)
+    vm = await store.get(VmRow, instance.agent_id) if instance is not None and instance.agent_id else None
+    if problem.type not in DISKS:
+        if instance is None:
+            return f"Instance '{problem.instance}' is no longer in the database"
+        if problem.type == UNRESPONSIVE and (vm is None or not vm.cid):
+            return "VM '' is no longer in the database"
+        return ""
+    disk = await store.get(DiskRow, problem.resource)
+    if disk is None:
+        return f"Disk '{problem.resource}' is no longer in the database"
+    if problem.type == INACTIVE_DISK and disk.active:
+        return f"Disk '{disk.cid}' is no longer inactive"
+    if instance is None or disk.instance_id != instance.id:
+        return f"Cannot find instance for disk '{disk.cid}'"
+    if problem.type == MOUNT_MISMATCH and vm is None:
+        return f"Can't find corresponding vm-cid for disk '{disk.cid}'"
+    return ""
 
 
 def kept(deployment: str, problems: Sequence[Problem]) -> Changes:

@@ -7,22 +7,26 @@ from msgspec.structs import replace
 
 from director.model.actions import (
     Apply,
+    AttachDisk,
     DeleteVm,
     DetachDisk,
+    MountDisk,
     OrphanDisk,
     RebootVm,
     RunScript,
     Start,
     UnmountDisk,
 )
+from director.model.errors import AgentError
 from director.model.plan import Cause, Unit
 from director.model.rows import DiskRow, InstanceRow, VmRow
 from director.plan import sequences
 from director.plan.ids import Ids
 from director.plan.sequences import Steps, Subject
 from director.plan.world import World
+from director.ports.agents import AgentLog
 from director.service.house import House
-from director.service.problems import WAYS, Problem
+from director.service.problems import INACTIVE_DISK, UNRESPONSIVE, WAYS, Problem
 
 
 class Repair(Struct, frozen=True):
@@ -36,7 +40,7 @@ class Repair(Struct, frozen=True):
 async def repair(house: House, problem: Problem, way: str, ids: Ids, watch: tuple[int | None, int]) -> Repair | None:
     """The unit for a problem's resolution; None when there is nothing to be done (ignored, or gone meanwhile)."""
     row = await house.store.get(InstanceRow, problem.instance)
-    if row is None or way == "ignore":
+    if row is None or way in ("ignore", "close"):
         return None
     steps = Steps(f"repair/{problem.id}", (Cause(problem.type, problem.description, way),))
     made = ""
@@ -50,10 +54,49 @@ async def repair(house: House, problem: Problem, way: str, ids: Ids, watch: tupl
             steps.add(DeleteVm(agent_id=row.agent_id), "delete the VM")
         case "delete_disk_reference":
             _forget_disk(steps, row, problem.resource)
+        case "delete_disk":
+            # not unmounted: `refusal` has seen that it is not in use
+            steps.add(DetachDisk(object_key=problem.resource, instance_id=row.id, tolerate=True), "detach the disk")
+            steps.add(OrphanDisk(object_key=problem.resource), "orphan the disk")
+        case "activate_disk":
+            steps.add(MountDisk(object_key=problem.resource, instance_id=row.id), "take the disk that is mounted")
+        case "reattach_disk" | "reattach_disk_and_reboot":
+            steps.add(AttachDisk(object_key=problem.resource, instance_id=row.id), "attach the disk")
+            steps.add(MountDisk(object_key=problem.resource, instance_id=row.id), "mount the disk")
+            if way == "reattach_disk_and_reboot":
+                steps.add(RebootVm(instance_id=row.id), "reboot the VM")
         case _:
             raise AssertionError(f"no steps for resolution {way}")
     task = f"{problem.description} ({problem.type} {problem.id}): {WAYS[problem.type][way]}"
     return Repair(Unit(f"problem/{problem.id}", task, tuple(steps.list)), row.id, made)
+
+
+async def refusal(house: House, problem: Problem, way: str, log: AgentLog) -> str:
+    """Why the resolution must not be carried out, by what the agent says now; empty when it may."""
+    if way in ("ignore", "close") or problem.type not in (UNRESPONSIVE, INACTIVE_DISK):
+        return ""
+    row = await house.store.get(InstanceRow, problem.instance)
+    agent_id = row.agent_id if row is not None else ""
+    if problem.type == UNRESPONSIVE:
+        try:
+            await house.agents.call(agent_id, "ping", timeout=5, log=log)
+        except AgentError:
+            return ""
+        return "Agent is responding now, skipping resolution"
+    disk = await house.store.get(DiskRow, problem.resource)
+    cid = disk.cid if disk is not None else ""
+    mounted: list[str] = []
+    if agent_id:
+        try:
+            mounted = await house.agents.run(agent_id, "list_disk", timeout=45, log=log)
+        except AgentError as error:
+            return f"Unable to determine whether disk '{cid}' is mounted: {error.message}"
+    if way == "delete_disk":
+        return "Disk is currently in use" if cid in mounted else ""
+    if cid not in mounted:
+        return "Disk is not mounted"
+    others = await house.store.find(DiskRow, instance_id=problem.instance)
+    return "Instance already has an active disk" if any(one.active for one in others) else ""
 
 
 async def _make_anew(

@@ -11,7 +11,7 @@ from director.engine.context import TaskContext
 from director.manifest.load import load_deployment
 from director.model.actions import RunScript
 from director.model.deployment import UpdatePolicy
-from director.model.errors import AgentError, DirectorError
+from director.model.errors import DirectorError
 from director.model.plan import Plan, Stage, Unit
 from director.model.rows import DeploymentRow, DiskRow, InstanceRow, Row, VmRow
 from director.plan.ids import Ids
@@ -24,10 +24,14 @@ from director.service.audit import audited
 from director.service.deploy import seed_of
 from director.service.house import House
 from director.service.problems import MISSING_VM, UNRESPONSIVE, Problem, kept, open_problems
-from director.service.repair import Repair, repair
+from director.service.repair import Repair, refusal, repair
 from director.service.resurrection import resurrection_paused
 from director.service.scan import lock_at_once, scan_vms
 from director.service.targets import find_targets
+
+REFUSED = (
+    "refused"  # stages without units: what was not done, and why; stored with the plan, as a successor has to tell it
+)
 
 
 class ResolveRequest(Struct, frozen=True):
@@ -57,10 +61,13 @@ async def run_resolve(house: House, context: TaskContext) -> str | None:
         return await _plan(house, context, name, chosen, request.widths)
 
     async with audited(house, context.task, "cck", "deployment", name):
-        await context.carry_out(make)
+        plan = await context.carry_out(make)
     before = await open_problems(house.store, name)
     left = [one for one in before if str(one.id) not in request.resolutions]
     await context.commit(kept(name, left))
+    refused = _refused(plan)
+    if refused:
+        raise DirectorError("\n".join(refused), remedy="Scan again to see what is left")
     return f"{len(before) - len(left)} resolved"
 
 
@@ -84,8 +91,14 @@ async def run_scan_and_fix(house: House, context: TaskContext) -> str | None:
         return await _plan(house, context, name, [(one, "recreate_vm") for one in problems], {})
 
     async with audited(house, context.task, "scan_and_fix", "deployment", name):
-        await context.carry_out(make)
+        plan = await context.carry_out(make)
+    for text in _refused(plan):
+        context.log.warning(text)
     return "scan and fix complete"
+
+
+def _refused(plan: Plan) -> list[str]:
+    return [stage.title for stage in plan.stages if stage.id.startswith(f"{REFUSED}/")]
 
 
 async def _stateless(house: House, context: TaskContext, rows: dict[str, InstanceRow]) -> dict[str, InstanceRow]:
@@ -106,9 +119,11 @@ async def _plan(
     ids = Ids(f"{house.site.uuid}/{seed_of(context.task)}")
     by_group: dict[str, list[Repair]] = {}
     silent: set[str] = set()
+    refused: list[Stage] = []
     for problem, way in chosen:
-        if problem.type == UNRESPONSIVE and way != "ignore" and await _answers(house, context, problem):
-            context.log.warning(f"{problem.description} It answers now and is left as it is")
+        why = await refusal(house, problem, way, context.log.debug)
+        if why:
+            refused.append(Stage(f"{REFUSED}/{problem.id}", f"Error resolving problem '{problem.id}': {why}", ()))
             continue
         if way == "ignore" and problem.type in (MISSING_VM, UNRESPONSIVE):
             silent.add(problem.instance)
@@ -131,7 +146,7 @@ async def _plan(
     if stages:
         stages += await _post_deploy(house, name, silent, by_group, tuple(one.id for one in stages))
     agents = tuple(one.agent_id for made in by_group.values() for one in made if one.agent_id)
-    return Plan(name, tuple(stages), {"recreate": len(agents)}, agents)
+    return Plan(name, (*stages, *refused), {"recreate": len(agents)}, agents)
 
 
 async def _policies(house: House, name: str) -> dict[str, UpdatePolicy]:
@@ -146,17 +161,6 @@ async def _policies(house: House, name: str) -> dict[str, UpdatePolicy]:
     except DirectorError:
         return {}
     return {group.name: group.update for group in deployment.instance_groups}
-
-
-async def _answers(house: House, context: TaskContext, problem: Problem) -> bool:
-    row = await house.store.get(InstanceRow, problem.resource)
-    if row is None or not row.agent_id:
-        return False
-    try:
-        await house.agents.call(row.agent_id, "ping", timeout=5, log=context.log.debug)
-    except AgentError:
-        return False
-    return True
 
 
 async def _forget_vm(house: House, context: TaskContext, problem: Problem) -> None:

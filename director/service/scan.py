@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct, convert
 
@@ -15,7 +15,15 @@ from director.model.errors import AgentError, BadRequest, CloudNotSupported
 from director.model.rows import DiskRow, InstanceRow, VmRow
 from director.ports.task_log import TaskLog
 from director.service.house import House
-from director.service.problems import MISSING_DISK, MISSING_VM, UNRESPONSIVE, Problem, kept
+from director.service.problems import (
+    INACTIVE_DISK,
+    MISSING_DISK,
+    MISSING_VM,
+    MOUNT_MISMATCH,
+    UNRESPONSIVE,
+    Problem,
+    kept,
+)
 from director.service.stage import StageLog
 
 AGENT_SECONDS = 10
@@ -32,8 +40,9 @@ async def run_scan(house: House, context: TaskContext) -> str | None:
     name = convert(context.task.request, ScanRequest).deployment
     await lock_at_once(house, context, name)
     rows = await house.store.find(InstanceRow, deployment=name)
-    problems = await scan_vms(house, context.log, rows)
-    problems += await _scan_disks(house, context.log, rows)
+    mounts: dict[str, list[str]] = {}
+    problems = await scan_vms(house, context.log, rows, mounts)
+    problems += await _scan_disks(house, context.log, rows, mounts)
     await context.commit(kept(name, problems))
     return "scan complete"
 
@@ -56,8 +65,11 @@ def expects_vm(row: InstanceRow) -> bool:
     return row.lifecycle == "service" and row.state != "detached" and row.applied is not None
 
 
-async def scan_vms(house: House, log: TaskLog, rows: Sequence[InstanceRow]) -> list[Problem]:
-    """Missing VMs and silent agents among these instances."""
+async def scan_vms(
+    house: House, log: TaskLog, rows: Sequence[InstanceRow], mounts: dict[str, list[str]] | None = None
+) -> list[Problem]:
+    """Missing VMs and silent agents among these instances. ``mounts`` is filled with the CIDs of the VMs that have each disk mounted; those
+    whose agent is silent are taken at the store's word."""
     expected = [row for row in rows if expects_vm(row)]
     asked = [row for row in expected if not row.ignore]
     stage = StageLog(log, f"Scanning {len(expected)} VMs", 2)
@@ -65,7 +77,7 @@ async def scan_vms(house: House, log: TaskLog, rows: Sequence[InstanceRow]) -> l
 
     async def one(row: InstanceRow) -> Problem | None:
         async with gate:
-            return await _scan_vm(house, log, row)
+            return await _scan_vm(house, log, row, mounts)
 
     async with stage.task("Checking VM states"):
         found = [one for one in await asyncio.gather(*map(one, asked)) if one is not None]
@@ -78,13 +90,14 @@ async def scan_vms(house: House, log: TaskLog, rows: Sequence[InstanceRow]) -> l
         return found
 
 
-async def _scan_vm(house: House, log: TaskLog, row: InstanceRow) -> Problem | None:
+async def _scan_vm(house: House, log: TaskLog, row: InstanceRow, mounts: dict[str, list[str]] | None) -> Problem | None:
     vm = await house.store.get(VmRow, row.agent_id) if row.agent_id else None
     if vm is not None and vm.cid:
         try:
             await house.agents.call(vm.agent_id, "get_state", timeout=AGENT_SECONDS, log=log.debug)
         except AgentError as error:
             log.debug(f"{row.name}: {error.message}")
+            await _note_mounts(house, log, row, vm, mounts, answers=False)
             try:
                 there = await (await house.clouds.get(vm.cpi)).has_vm(vm.cid, log=log.cpi)
             except CloudNotSupported:
@@ -93,12 +106,31 @@ async def _scan_vm(house: House, log: TaskLog, row: InstanceRow) -> Problem | No
                 text = f"VM for '{row.name} ({row.index})' with cloud ID '{vm.cid}' is not responding."
                 return await _problem(house, UNRESPONSIVE, row.id, row, text)
         else:
+            await _note_mounts(house, log, row, vm, mounts, answers=True)
             return None
     with_cid = f" with cloud ID '{vm.cid}'" if vm is not None and vm.cid else ""
     return await _problem(house, MISSING_VM, row.id, row, f"VM for '{row.name} ({row.index})'{with_cid} missing.")
 
 
-async def _scan_disks(house: House, log: TaskLog, rows: Sequence[InstanceRow]) -> list[Problem]:
+async def _note_mounts(
+    house: House, log: TaskLog, row: InstanceRow, vm: VmRow, mounts: dict[str, list[str]] | None, *, answers: bool
+) -> None:
+    if mounts is None:
+        return
+    found = [one.cid for one in await house.store.find(DiskRow, instance_id=row.id) if one.active]
+    if answers:
+        try:
+            told = await house.agents.run(vm.agent_id, "list_disk", timeout=AGENT_SECONDS, log=log.debug)
+            found = [str(one) for one in told] if isinstance(told, list) else []
+        except AgentError as error:
+            log.debug(f"{row.name}: {error.message}")
+    for cid in found:
+        mounts.setdefault(cid, []).append(vm.cid)
+
+
+async def _scan_disks(
+    house: House, log: TaskLog, rows: Sequence[InstanceRow], mounts: Mapping[str, list[str]]
+) -> list[Problem]:
     owners = {row.id: row for row in rows if not row.ignore}
     disks = [
         disk
@@ -112,20 +144,44 @@ async def _scan_disks(house: House, log: TaskLog, rows: Sequence[InstanceRow]) -
     async def one(disk: DiskRow) -> Problem | None:
         async with gate:
             try:
-                if await (await house.clouds.get(disk.cpi)).has_disk(disk.cid, log=log.cpi):
-                    return None
+                there = await (await house.clouds.get(disk.cpi)).has_disk(disk.cid, log=log.cpi)
             except CloudNotSupported:
-                return None
-        owner = owners[disk.instance_id]
-        text = f"Disk '{disk.cid}' ({owner.name}, {disk.size}M) is missing"
-        return await _problem(house, MISSING_DISK, disk.object_key, owner, text)
+                there = True
+        return await _disk_problem(house, disk, owners[disk.instance_id], mounts.get(disk.cid, []), there=there)
 
-    async with stage.task("Looking for missing disks"):
+    async with stage.task("Looking for inactive disks"):
         found = [one for one in await asyncio.gather(*map(one, disks)) if one is not None]
-    async with stage.task(f"{len(disks) - len(found)} OK, {len(found)} missing"):
+    count = Counter(one.type for one in found)
+    summary = (
+        f"{len(disks) - len(found)} OK, {count[MISSING_DISK]} missing, {count[INACTIVE_DISK]} inactive, "
+        f"{count[MOUNT_MISMATCH]} mount-info mismatch"
+    )
+    async with stage.task(summary):
         return found
 
 
-async def _problem(house: House, type: str, resource: str, row: InstanceRow, text: str) -> Problem:
-    data: Document = {}
-    return Problem(await house.store.next_id("problems"), type, resource, row.group, row.id, text, data)
+async def _disk_problem(
+    house: House, disk: DiskRow, owner: InstanceRow, holders: list[str], *, there: bool
+) -> Problem | None:
+    """The first that applies: missing, inactive, mounted elsewhere than its row says (a disk whose instance has no VM is none)."""
+    if not there:
+        text = f"Disk '{disk.cid}' ({owner.name}, {disk.size}M) is missing"
+        return await _problem(house, MISSING_DISK, disk.object_key, owner, text)
+    if not disk.active:
+        text = f"Disk '{disk.cid}' ({disk.size}M) for instance '{owner.name} ({owner.index})' is inactive"
+        return await _problem(house, INACTIVE_DISK, disk.object_key, owner, text)
+    vm = await house.store.get(VmRow, owner.agent_id) if owner.agent_id else None
+    if vm is None or not vm.cid or holders == [vm.cid]:
+        return None
+    where = f"\tMounted on: {', '.join(holders)}" if holders else "\tNot mounted in any VM"
+    text = (
+        f"Inconsistent mount information:\nRecord shows that disk '{disk.cid}' should be mounted on {vm.cid}.\n"
+        f"However it is currently :\n{where}"
+    )
+    return await _problem(house, MOUNT_MISMATCH, disk.object_key, owner, text, {"owner_vms": holders})
+
+
+async def _problem(
+    house: House, type: str, resource: str, row: InstanceRow, text: str, data: Document | None = None
+) -> Problem:
+    return Problem(await house.store.next_id("problems"), type, resource, row.group, row.id, text, data or {})

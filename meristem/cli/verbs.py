@@ -29,6 +29,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "logs": ("logs", "Fetch logs"),
     "health": ("health", "Show silent instances and what keeps them from being made anew"),
     "cloud-check": ("cloud_check", "Compare with the cloud and repair"),
+    "create-recovery-plan": ("create_recovery_plan", "Write a plan of repairs, asking for each kind of problem"),
+    "recover": ("recover", "Repair as a recovery plan says"),
     "errands": ("errands", "List errands"),
     "run-errand": ("run_errand", "Run an errand"),
     "variables": ("variables", "List a deployment's variables"),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from meristem.cli.cells import text
-from meristem.cli.director import escaped
 from meristem.cli.failure import CliError
+from meristem.cli.problems import choice, offered, resolve, scanned
 from meristem.cli.session import Session
 from meristem.cli.table import Table
-from meristem.cli.task_follow import follow
 from meristem.cli.verb import command, flag, option
-from meristem.formats.values import Hash, hashes
+from meristem.formats.values import Hash
 
 
 @command(
@@ -20,10 +19,7 @@ from meristem.formats.values import Hash, hashes
 )
 def COMMAND(session: Session, auto: bool, report: bool, resolutions: tuple[str, ...]) -> None:
     """Find problems of the deployment given by -d and repair them."""
-    base = f"/deployments/{escaped(session.deployment())}"
-    director = session.director()
-    follow(session, director.start("POST", f"{base}/scans"))
-    problems = director.rows(f"{base}/problems")
+    problems = scanned(session)
     rows = [[text(problem.get(key)) for key in ("id", "type", "description")] for problem in problems]
     session.screen.table(Table("problems", ["#", "Type", "Description"], rows))
     if not problems:
@@ -34,21 +30,15 @@ def COMMAND(session: Session, auto: bool, report: bool, resolutions: tuple[str, 
     for problem in problems:
         chosen[text(problem.get("id"))] = None if auto else _choose(session, problem, resolutions)
     session.screen.confirm()
-    body: Hash = {"resolutions": chosen}
-    follow(session, director.start("PUT", f"{base}/problems", body=body))
+    resolve(session, chosen)
 
 
 def _choose(session: Session, problem: Hash, wanted: tuple[str, ...]) -> str | None:
-    offered = [(text(item.get("name")), text(item.get("plan"))) for item in hashes(problem.get("resolutions"))]
-    for name, _ in offered:
+    ways = offered(problem)
+    for name, _ in ways:
         if name in wanted:
             return name
     if wanted:
         return "ignore"
     session.screen.line(f"\nProblem (type: {text(problem.get('type'))}): {text(problem.get('description'))}")
-    for number, (_, plan) in enumerate(offered, 1):
-        session.screen.line(f"  {number}: {plan}")
-    answer = session.screen.ask(f"Resolution (1-{len(offered)})")
-    if not answer.isdigit() or not 1 <= int(answer) <= len(offered):
-        raise CliError(f"'{answer}' is none of the resolutions.", "Give its number.")
-    return offered[int(answer) - 1][0]
+    return choice(session, ways)

@@ -6,7 +6,10 @@ import json
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from director.model.rows import DiskRow
+from director.ports.store import Changes
 from tests.contract.api.served import Client, Served
 
 
@@ -46,8 +49,8 @@ def test_nothing_found(deployed: Client) -> None:
     assert finished == [
         ("Scanning 2 VMs", "Checking VM states"),
         ("Scanning 2 VMs", "2 OK, 0 unresponsive, 0 missing, 0 unbound"),
-        ("Scanning 2 persistent disks", "Looking for missing disks"),
-        ("Scanning 2 persistent disks", "2 OK, 0 missing"),
+        ("Scanning 2 persistent disks", "Looking for inactive disks"),
+        ("Scanning 2 persistent disks", "2 OK, 0 missing, 0 inactive, 0 mount-info mismatch"),
     ]
 
 
@@ -94,8 +97,9 @@ def test_an_unresponsive_agent(deployed: Client, served: Served, way: str) -> No
         failed = resolve(deployed, problem, way, "error")
         assert "Timed out" in failed["result"]
         served.agents.silent.clear()
-        untouched = resolve(deployed, problem, way)
-        assert any("answers now" in one.get("message", "") for one in deployed.events(untouched["id"]))
+        untouched = resolve(deployed, problem, way, "error")
+        told = f"Error resolving problem '{problem['id']}': Agent is responding now, skipping resolution"
+        assert untouched["result"].startswith(told)
         all_well(deployed)
         return
     resolve(deployed, problem, way)
@@ -154,6 +158,79 @@ def test_a_missing_disk(deployed: Client, served: Served) -> None:
     resolve(deployed, problem, "delete_disk_reference")
     assert front(deployed)[0]["disk_cids"] == []
     assert [one["disk_cid"] for one in deployed.get("/disks")] == [gone.cid]
+    assert scan(deployed) == []
+
+
+def disk_of(served: Served, row: dict[str, Any]) -> DiskRow:
+    (disk,) = served.on_loop(served.store.find(DiskRow, cid=row["disk_cids"][0]))
+    return disk
+
+
+def keep(served: Served, row: DiskRow) -> None:
+    served.on_loop(served.store.commit(Changes(put=[row])))
+
+
+@pytest.mark.parametrize("way", ["reattach_disk", "reattach_disk_and_reboot"])
+def test_a_disk_that_is_not_mounted(deployed: Client, served: Served, way: str) -> None:
+    row = front(deployed)[1]
+    (cid,) = row["disk_cids"]
+    guest = served.agents.guest(row["agent_id"])
+    assert guest is not None
+    guest.mounted.clear()
+    (problem,) = scan(deployed)
+    assert (problem["type"], problem["data"]) == ("mount_info_mismatch", {"owner_vms": []})
+    assert problem["description"] == (
+        f"Inconsistent mount information:\nRecord shows that disk '{cid}' should be mounted on {row['vm_cid']}.\n"
+        "However it is currently :\n\tNot mounted in any VM"
+    )
+    assert resolve(deployed, problem, None)["result"] == "1 resolved", "left for now"
+    (problem,) = scan(deployed)
+    resolve(deployed, problem, way)
+    assert guest.mounted == [cid]
+    all_well(deployed)
+
+
+def test_a_problem_that_is_none_any_more(deployed: Client, served: Served) -> None:
+    row = front(deployed)[1]
+    disk = disk_of(served, row)
+    keep(served, replace(disk, active=False))
+    (problem,) = scan(deployed)
+    keep(served, disk)
+    (now,) = deployed.get("/deployments/shop/problems")
+    assert (now["id"], now["type"]) == (problem["id"], "invalid_problem")
+    assert now["description"].endswith(f"is no longer valid: Disk '{disk.cid}' is no longer inactive")
+    assert now["resolutions"] == [{"name": "close", "plan": "Close problem"}]
+    assert resolve(deployed, now, None)["result"] == "1 resolved"
+    assert deployed.get("/deployments/shop/problems") == []
+
+
+def test_an_inactive_disk(deployed: Client, served: Served) -> None:
+    row = front(deployed)[1]
+    (cid,) = row["disk_cids"]
+    keep(served, replace(disk_of(served, row), active=False))
+    (problem,) = scan(deployed)
+    assert problem["type"] == "inactive_disk"
+    assert problem["description"] == f"Disk '{cid}' (64M) for instance 'front/{row['id']} (1)' is inactive"
+    assert problem["resolutions"] == [
+        {"name": "ignore", "plan": "Skip for now"},
+        {"name": "delete_disk", "plan": "Delete disk"},
+        {"name": "activate_disk", "plan": "Activate disk"},
+    ]
+    refused = resolve(deployed, problem, "delete_disk", "error")
+    assert refused["result"].startswith(f"Error resolving problem '{problem['id']}': Disk is currently in use")
+    (problem,) = scan(deployed)
+    resolve(deployed, problem, "activate_disk")
+    all_well(deployed)
+    keep(served, replace(disk_of(served, row), active=False))
+    (problem,) = scan(deployed)
+    guest = served.agents.guest(row["agent_id"])
+    assert guest is not None
+    guest.mounted.clear()
+    refused = resolve(deployed, problem, "activate_disk", "error")
+    assert "Disk is not mounted" in refused["result"]
+    (problem,) = scan(deployed)
+    resolve(deployed, problem, "delete_disk")
+    assert cid in [one["disk_cid"] for one in deployed.get("/disks")]
     assert scan(deployed) == []
 
 

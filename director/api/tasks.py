@@ -17,6 +17,7 @@ from director.engine.tasks import OPEN
 from director.model.deployment import Document
 from director.model.errors import BadRequest, DirectorError, Forbidden, NotFound
 from director.model.rows import Task
+from director.service.report import report
 
 SHOWN = (
     "update_deployment",
@@ -99,6 +100,11 @@ def routes(desk: Desk) -> APIRouter:
                 _follow(desk, task.id, kind), media_type="text/plain", headers={"X-Meristem-Follow": "1"}
             )
         return await _output(desk, request, task.id, kind)
+
+    @router.get("/tasks/{id}/report")
+    async def tell_report(request: Request, id: str) -> Response:
+        require(request, desk, READ)
+        return json(await report(store, await task_of(id)))
 
     @router.delete("/task/{id}")
     async def cancel(request: Request, id: str) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from meristem.cli import forecast_view
 from meristem.cli.cells import text
 from meristem.cli.director import ApiError, escaped
 from meristem.cli.session import Session
@@ -61,7 +62,11 @@ def show(session: Session, plan: Hash) -> None:
     summary = plan.get("summary")
     if is_hash(summary):
         counts = [f"{text(summary.get(key)) or '0'} to {key}" for key in _SUMMARY[:4]]
-        screen.line(f"\n  {', '.join(counts)}, {text(summary.get('unchanged')) or '0'} unchanged\n")
+        screen.line(f"\n  {', '.join(counts)}, {text(summary.get('unchanged')) or '0'} unchanged")
+    found = plan.get("forecast")
+    for line in forecast_view.lines(found) if is_hash(found) else []:
+        screen.line(f"  {line}")
+    screen.line()
 
 
 def _steps(session: Session, steps: list[Hash]) -> list[str]:

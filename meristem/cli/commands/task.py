@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from meristem.cli import report_view
 from meristem.cli.cells import text
 from meristem.cli.failure import CliError
 from meristem.cli.session import Session
@@ -16,6 +17,7 @@ from meristem.cli.verb import argument, command, flag
     flag("--cpi", help="CPI log."),
     flag("--debug", help="Debug log."),
     flag("--result", help="Result."),
+    flag("--report", help="Planned and actual times, the critical path, what would have saved most."),
     flag("-a", "--all", help="Without ID: consider small tasks too."),
 )
 def COMMAND(session: Session, task_id: int | None, **flags: bool) -> None:
@@ -31,6 +33,9 @@ def COMMAND(session: Session, task_id: int | None, **flags: bool) -> None:
         if not running:
             raise CliError("No task found", "See `tasks --recent`.")
         task_id = int(text(running[0].get("id")))
+    if flags["report"]:
+        report_view.show(session, task_id)
+        return
     for kind in ("event", "cpi", "debug", "result"):
         if flags[kind]:
             stream_plain(session, task_id, kind)

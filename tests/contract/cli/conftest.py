@@ -121,7 +121,7 @@ def handler(world: World) -> type[BaseHTTPRequestHandler]:
                 self.reply(world.replies.get(f"{self.command} {url.path}"), request)
             elif self.headers.get("Authorization") != world.accepted:
                 self.answer(401, f"Not authorized: '{url.path}'\n", {"WWW-Authenticate": 'Basic realm="BOSH Director"'})
-            elif url.path.startswith("/tasks/") and self.command == "GET":
+            elif url.path.startswith("/tasks/") and self.command == "GET" and not url.path.endswith("/report"):
                 self.task(url.path, query)
             else:
                 self.reply(world.replies.get(f"{self.command} {url.path}"), request)

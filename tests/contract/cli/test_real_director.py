@@ -114,7 +114,13 @@ def test_a_deployment_from_upload_to_deletion(lab: World, at_lab: Callable[..., 
     assert "nothing was changed" in ok("deploy", *changed, "--dry-run", "--tty").out
     ok("deploy", *changed, "--plan-only", "--plan-file", str(tmp_path / "plan.json"))
     assert everything(lab) == settled, "planning left a trace"
-    assert "1 to delete" in ok("apply", str(tmp_path / "plan.json"), "--tty").out
+    applied = ok("apply", str(tmp_path / "plan.json"), "--tty", "--no-color").out
+    assert "1 to delete" in applied
+    assert "Expected duration: " in applied
+    number = applied.split("\nTask ")[1].split()[0]
+    told = ok("task", number, "--report", "--tty", "--no-color").out
+    assert f"Task {number} done: " in told
+    assert "units on the critical path" in told
     assert len([row for row in rows("instances") if row["instance"].startswith("front/")]) == 2
     stale = at_lab("apply", str(tmp_path / "plan.json"))
     assert stale.code == 1

@@ -156,7 +156,17 @@ class _Done:
         return (None, START) if best is None else best[2:]
 
     def _needed(self, stage: Stage, unit: Unit) -> Iterator[Key]:
-        return ((stage.id, need) for need in unit.needs)
+        """The units it needs; for one in which nothing was done, those of its own."""
+        waiting, known = list(unit.needs), set(unit.needs)
+        while waiting:
+            key = (stage.id, waiting.pop())
+            if key in self.spans:
+                yield key
+            else:
+                needed = next(one for one in stage.units if one.id == key[1])
+                more = [one for one in needed.needs if one not in known]
+                known.update(more)
+                waiting += more
 
     def _before(self, stage: Stage) -> Iterator[Key]:
         """The last to end of each needed stage; of one in which nothing was done, those of its own."""
@@ -171,7 +181,7 @@ class _Done:
                 waiting += more
 
     def _slots(self, stage: Stage, begin: float, seen: set[Key]) -> Iterator[Key]:
-        """The last of the stage that ended before, if the stage was full until then."""
+        """The last of the stage whose end made room in it: until then it was full."""
         ends = self._ends[stage.id]
         for number in range(bisect_left(ends, (begin + _SAME, ("\U0010ffff", ""))) - 1, -1, -1):
             end, key = ends[number]
@@ -180,4 +190,4 @@ class _Done:
             running = bisect_left(self._begins[stage.id], end) - bisect_left(ends, (end, ("", "")))
             if running >= stage.width or self.spans[key].begin == end:
                 yield key
-            return
+                return

@@ -82,7 +82,7 @@ def longest_chain(plan: Plan) -> float:
     return max(ends.values(), default=0.0)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(plans())
 def test_a_forecast_lies_between_the_longest_chain_and_the_sum_of_all(plan: Plan) -> None:
     found = forecast(plan)
@@ -92,7 +92,7 @@ def test_a_forecast_lies_between_the_longest_chain_and_the_sum_of_all(plan: Plan
     assert found.whole
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(plans())
 def test_the_simulation_keeps_widths_and_needs(plan: Plan) -> None:
     spans = simulate(plan, seconds_of)
@@ -114,7 +114,7 @@ def test_the_simulation_keeps_widths_and_needs(plan: Plan) -> None:
             assert all(end <= begin for need in stage.needs for end in ends[need])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(plans(instant=False))
 def test_the_simulation_does_as_the_engine_does(plan: Plan) -> None:
     assert simulate(plan, seconds_of, costs(plan)) == by_engine(plan)

@@ -14,6 +14,7 @@ from typing import cast
 from cpi import redact, wire
 from cpi.client import DEFAULT_DEADLINE, LINE_LIMIT, LogSink, request_id
 from cpi.contract import CloudError, DeadlineExceeded, Facts, Json, ignore_log
+from cpi.warden import Warden
 
 SEARCH_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 KEPT = ("TMPDIR", "HOME")
@@ -29,12 +30,18 @@ class ExecutableClient:
     """`cpi.client.CpiClient` for a BOSH CPI executable. It has no state: start only checks the file."""
 
     def __init__(
-        self, executable: Path, *, environment: Mapping[str, str] | None = None, log: LogSink = ignore_log
+        self,
+        executable: Path,
+        *,
+        environment: Mapping[str, str] | None = None,
+        log: LogSink = ignore_log,
+        warden: Warden | None = None,
     ) -> None:
         """`environment` replaces the three variables of the contract (PATH, TMPDIR, HOME)."""
         self.executable = executable
         self._environment = dict(environment) if environment is not None else _environment()
         self._log = log
+        self._warden = warden
 
     async def start(self) -> None:
         """CloudError if the executable cannot be run."""
@@ -86,7 +93,11 @@ class ExecutableClient:
             text = f"{self.executable}: cannot be run: {error.strerror or error}"
             raise CloudError(text, facts=Facts(method=method, started=False)) from error
         assert child.stdout is not None and child.stderr is not None and child.stdin is not None
+        if self._warden is not None:
+            self._warden.add(child.pid)
         try:
+            if self._warden is not None:
+                self._warden.check()
             async with asyncio.timeout(seconds):
                 output, _, _ = await asyncio.gather(
                     child.stdout.read(), _log_lines(child.stderr, known, log), _feed(child.stdin, request)
@@ -100,6 +111,8 @@ class ExecutableClient:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
             await child.wait()
+            if self._warden is not None:
+                self._warden.remove(child.pid)
 
 
 def _environment() -> dict[str, str]:

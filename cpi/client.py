@@ -16,6 +16,7 @@ import msgspec
 
 from cpi import redact, settings, wire
 from cpi.contract import DeadlineExceeded, Facts, InvalidResponse, Json, WorkerDied, ignore_log
+from cpi.warden import Warden
 
 LogSink = Callable[[str], None]
 LINE_LIMIT = 64 * 1024 * 1024
@@ -63,6 +64,7 @@ class WorkerClient:
         environment: Mapping[str, str] | None = None,
         threads: int | None = None,
         log: LogSink = ignore_log,
+        warden: Warden | None = None,
     ) -> None:
         """`prefix` is put before the command (e.g. nsenter); `log` gets stderr lines, which belong to no call."""
         self.plugin = plugin
@@ -73,6 +75,7 @@ class WorkerClient:
         self._command += ["--lock", str(lock.absolute())] if lock else []
         self._environment = environment
         self._log = log
+        self._warden = warden
         self._secrets = redact.secrets(settings.read(config, plugin)) if config else frozenset[str]()
         self._process: Process | None = None
         self._starting = asyncio.Lock()
@@ -124,7 +127,11 @@ class WorkerClient:
             if self._process is None or not self._process.alive:
                 if self._process is not None:
                     await self._process.gone()
-                process = await Process.spawn(self.plugin, self._command, self._environment, self._log, self._secrets)
+                if self._warden is not None:
+                    self._warden.check()
+                process = await Process.spawn(
+                    self.plugin, self._command, self._environment, self._log, self._secrets, self._warden
+                )
                 self.capabilities = process.capabilities
                 self._process = process
             return self._process
@@ -156,7 +163,17 @@ class Pending:
 class Process:
     """One worker process from its start to its death."""
 
-    def __init__(self, plugin: str, child: asyncio.subprocess.Process, log: LogSink, known: frozenset[str]) -> None:
+    def __init__(
+        self,
+        plugin: str,
+        child: asyncio.subprocess.Process,
+        log: LogSink,
+        known: frozenset[str],
+        warden: Warden | None,
+    ) -> None:
+        if warden is not None:
+            warden.add(child.pid)
+        self._warden = warden
         self._plugin = plugin
         self._child = child
         self._log = log
@@ -183,6 +200,7 @@ class Process:
         environment: Mapping[str, str] | None,
         log: LogSink,
         known: frozenset[str],
+        warden: Warden | None = None,
     ) -> Process:
         """Start a worker and wait until it is ready."""
         try:
@@ -194,7 +212,7 @@ class Process:
         except OSError as error:
             text = f"the worker of CPI '{plugin}' cannot be started: {error}"
             raise WorkerDied(text, facts=Facts(started=False)) from error
-        process = cls(plugin, child, log, known)
+        process = cls(plugin, child, log, known, warden)
         try:
             process.capabilities = await asyncio.wait_for(asyncio.shield(process._ready), START_TIMEOUT)
         except TimeoutError:
@@ -215,6 +233,8 @@ class Process:
         self._secrets |= redact.secrets(request["context"], request["arguments"])
         if not self.alive or self._child.stdin is None:
             raise self._death(method, started=False)
+        if self._warden is not None:
+            self._warden.check()
         self._pending[number] = pending
         try:
             self._child.stdin.write(line)
@@ -267,6 +287,8 @@ class Process:
             except TimeoutError:  # it closed its output and lives on: of no use any more
                 self._child.kill()
                 await self._child.wait()
+            if self._warden is not None:
+                self._warden.remove(self._child.pid)
             await self._errors
             self._fail_all()
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import structlog
 import uvloop
 
+from cpi.warden import Warden, now
 from director import __version__, garbage
 from director.adapters.blobs import ca as blob_ca
 from director.adapters.blobs.folder import FolderBlobs
@@ -43,12 +44,13 @@ from director.adapters.templates import ErbTemplates
 from director.api.app import create_app
 from director.api.desk import Desk, User
 from director.director_yml import DirectorYml, read_director_yml
+from director.engine.lease import Horizon
 from director.engine.limiter_clouds import LimitedClouds
 from director.engine.ports import Ports
 from director.engine.probe import probe_of
 from director.engine.tasks import Runner
 from director.manifest.cpi_config import load_cpi_configs
-from director.model.errors import DirectorError, RowChanged
+from director.model.errors import DirectorError, LeaseLost, RowChanged
 from director.model.rows import SettingRow, VmRow
 from director.observe.settings import HealthSettings
 from director.ports.store import Changes
@@ -108,11 +110,14 @@ async def _start(config: DirectorYml, stack: contextlib.AsyncExitStack) -> None:
     await listener.start()
     stack.push_async_callback(listener.stop)
     agents = await _bus(config, store, stack)
+    warden = Warden(_too_late)
+    stack.callback(warden.close)
     cpis = CpiClouds(
         partial(_cpis, config, store),
         director_uuid=identity,
         locks=config.dir / "locks",
         log=lambda line: log.info("cpi", line=line),
+        warden=warden,
     )
     clouds = LimitedClouds(cpis, clock)
     (config.dir / "locks").mkdir(exist_ok=True)
@@ -144,6 +149,7 @@ async def _start(config: DirectorYml, stack: contextlib.AsyncExitStack) -> None:
         limit=config.meristem.task_limit,
         urgent=URGENT,
         term=config.meristem.lease_seconds,
+        horizon=Horizon(warden.until, now) if config.several else None,
         probe=probe_of(),
     )
     monitor = Monitor(house, runner, HealthSettings(**config.meristem.health.model_dump()), owner=life.owner)
@@ -172,6 +178,10 @@ async def _start(config: DirectorYml, stack: contextlib.AsyncExitStack) -> None:
     collecting = asyncio.create_task(garbage.collect(runner.busy), name="garbage")
     stack.callback(collecting.cancel)
     log.info("director started", name=config.name, uuid=identity, version=desk.version)
+
+
+def _too_late() -> LeaseLost:
+    return LeaseLost("The leases of this director's tasks have run out; another one may be at work on them")
 
 
 async def _store(config: DirectorYml, life: Life) -> SqlStore:

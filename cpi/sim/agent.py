@@ -182,6 +182,7 @@ class Agent:
         if earlier is not None:
             earlier.reply_to = reply_to or earlier.reply_to
             return _running(earlier)
+        self._house.record(self._id, method, extension.get("fence"))
         task = Task(str(uuid.uuid4()), method, arguments, reply_to, "meristem" in request and bool(reply_to), key)
         if method in AT_ONCE:
             task.value = await self._perform(task)

@@ -14,7 +14,7 @@ from cpi.sim.limits import Limits
 
 KEYS = (
     "state_dir", "seed", "latency", "rate_limit", "quota", "faults", "zones", "agents", "speed", "mbus", "agent",
-    "blobstore", "ntp", "stemcell_formats",
+    "blobstore", "ntp", "stemcell_formats", "record",
 )  # fmt: skip
 AGENT_KEYS = ("boot", "latency", "heartbeat", "linger", "handshakes")
 
@@ -50,7 +50,7 @@ class AgentsConfig:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Properties of one call. `latency` by method, "default" for the rest; `speed` 60 makes a minute a second."""
+    """Properties of one call. `record`: note every effect in the inventory, for proofs. `latency` by method, "default" for the rest; `speed` 60 makes a minute a second."""
 
     state_dir: Path
     seed: int = 0
@@ -64,6 +64,7 @@ class Config:
     ntp: tuple[str, ...] = ()
     blobstore: Json = field(default_factory=dict[str, object])
     stemcell_formats: tuple[str, ...] = ("sim",)
+    record: bool = False
 
     @classmethod
     def parse(cls, properties: Json) -> Config:
@@ -86,6 +87,7 @@ class Config:
             ntp=shape.texts("ntp", agent.get("ntp") or properties.get("ntp")),
             blobstore=shape.hash_of("blobstore", agent.get("blobstore") or properties.get("blobstore")),
             stemcell_formats=shape.texts("stemcell_formats", properties.get("stemcell_formats")) or ("sim",),
+            record=properties.get("record") is True,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -55,6 +56,8 @@ class Gate:
             call.check()
             books.sweep(self._clock.now())
             value = effect(books, ticket)
+            if self._config.record:
+                books.record(time.time(), call.method, call.key or "", director=os.getppid())
         for fault in ticket.faults:
             if fault.kind == "lost":
                 self._lose(call, fault)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 
 from cpi.sim import memory as memories
@@ -54,6 +55,12 @@ class House:
                 books.count(fault.counter)
             return fault.message or f"simulated fault: {action} failed"
         return None
+
+    def record(self, agent_id: str, method: str, fence: object) -> None:
+        """Note a request that an agent accepted, where the property `record` says so."""
+        if self.config.record:
+            with self.inventory.transaction() as books:
+                books.record(time.time(), method, agent_id, fence=fence if isinstance(fence, int) else None)
 
     def attached_to(self, vm: str) -> list[str]:
         """CIDs of the disks on a VM."""

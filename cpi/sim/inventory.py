@@ -32,6 +32,8 @@ CREATE INDEX IF NOT EXISTS address_vms ON addresses (vm);
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS buckets (name TEXT PRIMARY KEY, tokens REAL NOT NULL, at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS memories (vm TEXT PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS effects (
+    number INTEGER PRIMARY KEY, at REAL NOT NULL, method TEXT NOT NULL, subject TEXT NOT NULL, director INTEGER, fence INTEGER);
 """
 
 
@@ -49,6 +51,19 @@ class Item:
     def text(self, field: str) -> str:
         """A field as text; empty if there is none."""
         return str(self.body.get(field) or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """A call that took effect (`director`: process id of the worker's parent, `subject`: its key), or a request that an agent accepted
+    (`fence`: the one given, `subject`: the agent's id). `at`: epoch seconds."""
+
+    number: int
+    at: float
+    method: str
+    subject: str
+    director: int | None
+    fence: int | None
 
 
 class Books:
@@ -179,6 +194,18 @@ class Books:
         """What the agent of a VM keeps over its restarts."""
         row = self._sql.execute("SELECT body FROM memories WHERE vm = ?", (vm,)).fetchone()
         return None if row is None else str(row[0])
+
+    def record(
+        self, at: float, method: str, subject: str, *, director: int | None = None, fence: int | None = None
+    ) -> None:
+        """Note an effect in the transaction in which it takes place (property `record`)."""
+        sql = "INSERT INTO effects (at, method, subject, director, fence) VALUES (?, ?, ?, ?, ?)"
+        self._sql.execute(sql, (at, method, subject, director, fence))
+
+    def effects(self, after: int = 0) -> list[Effect]:
+        """What was noted after this number, in order."""
+        rows = self._sql.execute("SELECT * FROM effects WHERE number > ? ORDER BY number", (after,))
+        return [Effect(*row) for row in rows]
 
     def remember(self, vm: str, body: str) -> None:
         """Keep it, as long as the VM is there."""

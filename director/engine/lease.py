@@ -10,6 +10,27 @@ from director.model.errors import LeaseLost
 from director.ports.store import Lease, Store
 
 TERM = 30.0
+SPARE = 0.1
+"""Part of the term, at its end, in which nothing that was begun in it may go on."""
+
+
+class Horizon:
+    """Until when this director may act: the first end of a lease among those of its tasks, by a clock that no freeze holds up. ``tell`` gets it
+    whenever it moves, None when the director holds none."""
+
+    def __init__(self, tell: Callable[[float | None], None], now: Callable[[], float]) -> None:
+        self._tell = tell
+        self.now = now
+        self._ends: dict[object, float] = {}
+
+    def set(self, holder: object, end: float) -> None:
+        """The holder's leases are in force until then."""
+        self._ends[holder] = end
+        self._tell(min(self._ends.values()))
+
+    def drop(self, holder: object) -> None:
+        if self._ends.pop(holder, None) is not None:
+            self._tell(min(self._ends.values(), default=None))
 
 
 class Hold:
@@ -17,15 +38,24 @@ class Hold:
     without a renewal, so that it is silent before anybody can take over."""
 
     def __init__(
-        self, store: Store, lease: Lease, *, term: float = TERM, monotonic: Callable[[], float] | None = None
+        self,
+        store: Store,
+        lease: Lease,
+        *,
+        term: float = TERM,
+        monotonic: Callable[[], float] | None = None,
+        asked: float | None = None,
+        horizon: Horizon | None = None,
     ) -> None:
+        """``asked``: when the lease was asked for, by the clock of the horizon (else of the loop); now where it is left out."""
         self._store = store
         self._leases = {lease.name: lease}
         self._name = lease.name
         self._term = term
         # the loop's time is the machine's, unless whoever made the loop has another idea of it
-        self._monotonic = monotonic or asyncio.get_running_loop().time
-        self._renewed = self._monotonic()
+        self._monotonic = monotonic or (horizon.now if horizon is not None else asyncio.get_running_loop().time)
+        self._renewed = self._monotonic() if asked is None else asked
+        self._horizon = horizon
         self._lost: LeaseLost | None = None
         self._renewals: asyncio.Task[None] | None = None
         self._renewing = asyncio.Lock()
@@ -79,6 +109,7 @@ class Hold:
             self._renewals.cancel()
 
     async def __aenter__(self) -> Hold:
+        self._look_ahead()
         self._renewals = asyncio.create_task(self._keep())
         return self
 
@@ -86,6 +117,12 @@ class Hold:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+        if self._horizon is not None:
+            self._horizon.drop(self)
+
+    def _look_ahead(self) -> None:
+        if self._horizon is not None:
+            self._horizon.set(self, self._renewed + self._term * (1 - SPARE))
 
     async def _keep(self) -> None:
         while self._lost is None:
@@ -109,3 +146,4 @@ class Hold:
                 self._lost = error
                 raise
             self._renewed = asked
+            self._look_ahead()

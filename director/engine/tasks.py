@@ -14,7 +14,7 @@ from director.engine.cancel import Cancel, Interrupted
 from director.engine.context import TaskContext
 from director.engine.effect import Loader
 from director.engine.journal import code_of, describe
-from director.engine.lease import TERM, Hold
+from director.engine.lease import TERM, Hold, Horizon
 from director.engine.locks import Locks, holder
 from director.engine.ports import Ports
 from director.engine.probe import Probe, quiet
@@ -52,6 +52,7 @@ class Runner:
         urgent: frozenset[str] = frozenset(),
         urgent_limit: int = 10,
         term: float = TERM,
+        horizon: Horizon | None = None,
         probe: Probe = quiet,
         load: Loader = load_step,
     ) -> None:
@@ -64,6 +65,7 @@ class Runner:
         self._limits = {False: limit, True: urgent_limit}
         self._urgent = urgent
         self._term = term
+        self._horizon = horizon
         self._probe = probe
         self._load = load
         self._locks = Locks(self._store, on_wait=self._look_soon)
@@ -206,6 +208,7 @@ class Runner:
         return taken < self._limits[urgent]
 
     async def _claim(self, task: Task) -> None:
+        asked = self._horizon.now() if self._horizon is not None else None
         lease = await self._store.acquire(f"task/{task.id}", holder(self._owner, task.id), self._term)
         if lease is None:
             return
@@ -214,13 +217,13 @@ class Runner:
             await self._store.release(lease)
             return
         cancel = Cancel(self._store, task.id)
-        work = asyncio.create_task(self._work(found, lease, cancel), name=f"task-{task.id}")
+        work = asyncio.create_task(self._work(found, lease, cancel, asked), name=f"task-{task.id}")
         work.add_done_callback(_looked_at)
         self._running[task.id] = (work, cancel, task.type in self._urgent)
 
-    async def _work(self, task: Task, lease: Lease, cancel: Cancel) -> None:
+    async def _work(self, task: Task, lease: Lease, cancel: Cancel, asked: float | None) -> None:
         try:
-            async with Hold(self._store, lease, term=self._term) as hold:
+            async with Hold(self._store, lease, term=self._term, asked=asked, horizon=self._horizon) as hold:
                 await self._handle(task, hold, cancel)
         except LeaseLost as error:
             _log.warning("task given up", task=task.id, error=describe(error))

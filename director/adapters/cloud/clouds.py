@@ -10,6 +10,7 @@ from cpi import plugins
 from cpi.bridge import ExecutableClient, executable_of
 from cpi.client import CpiClient, WorkerClient
 from cpi.contract import CpiError
+from cpi.warden import Warden
 from director.adapters.cloud.cloud import CpiCloud
 from director.adapters.cloud.errors import cloud_error
 from director.adapters.cloud.spec import CpiSpec
@@ -41,9 +42,11 @@ class CpiClouds:
         environment: Mapping[str, str] | None = None,
         deadlines: Mapping[str, float] | None = None,
         log: CpiLog = drop,
+        warden: Warden | None = None,
     ) -> None:
         """`locks`: directory for the workers' lock files. `prefix`: command put before each worker's own (e.g. to enter
-        a namespace). `log` receives what workers say outside any call."""
+        a namespace). `log` receives what workers say outside any call. `warden` ends CPI processes that
+        nobody may command any more."""
         self._specs = specs
         self._director_uuid = director_uuid
         self._locks = locks
@@ -51,6 +54,7 @@ class CpiClouds:
         self._environment = environment
         self._deadlines = deadlines
         self._log = log
+        self._warden = warden
         self._clients: dict[ClientKey, CpiClient] = {}
         self._clouds: dict[str, tuple[CpiSpec, CpiCloud]] = {}
         self._making = asyncio.Lock()
@@ -102,10 +106,11 @@ class CpiClouds:
             prefix=self._prefix,
             environment=self._environment,
             log=self._log,
+            warden=self._warden,
         )
 
     def _executable(self, spec: CpiSpec) -> CpiClient:
-        return ExecutableClient(executable_of(spec.type, spec.exec_path), log=self._log)
+        return ExecutableClient(executable_of(spec.type, spec.exec_path), log=self._log, warden=self._warden)
 
 
 def _choose(name: str, specs: Sequence[CpiSpec]) -> CpiSpec:

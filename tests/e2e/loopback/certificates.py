@@ -41,10 +41,11 @@ class Authority:
     def issue(self, name: str, common_name: str, *, server: bool = False) -> tuple[Path, Path]:
         """A certificate for 127.0.0.1 (``server``) or for a client; answers the two paths."""
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        usage = ExtendedKeyUsageOID.SERVER_AUTH if server else ExtendedKeyUsageOID.CLIENT_AUTH
+        # servers of a cluster are clients of each other
+        usages = [ExtendedKeyUsageOID.CLIENT_AUTH, *([ExtendedKeyUsageOID.SERVER_AUTH] if server else [])]
         builder = self._builder(subject(common_name), key.public_key())
         builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
         if server:
             names = [
                 x509.IPAddress(ipaddress.ip_address("127.0.0.1")),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,54 +14,10 @@ from tests.e2e.loopback.api import Api
 from tests.e2e.loopback.bus import Bus, free_port, start_bus
 from tests.e2e.loopback.certificates import Authority
 from tests.e2e.loopback.cloud import DummyCloud, own_agent
-from tests.e2e.loopback.world import director_yml, launch
+from tests.e2e.loopback.world import director_yml
+from tests.e2e.several.director_process import Director
 
 LEASE = 3.0
-
-
-@dataclass
-class Director:
-    """One of the two: its own directory, ports and process."""
-
-    name: str
-    directory: Path
-    config: Path
-    port: int
-    api: Api
-    process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def log(self) -> Path:
-        return self.directory / "director.log"
-
-    @property
-    def home(self) -> str:
-        """How leases name it."""
-        return (self.directory / "state" / "director.lock").read_text().strip()
-
-    def start(self) -> None:
-        self.process = launch(self.config, self.log, self.port)
-
-    def send(self, number: signal.Signals) -> None:
-        assert self.process is not None
-        self.process.send_signal(number)
-
-    def kill(self) -> None:
-        """SIGKILL, as a power cut would."""
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait(10)
-
-    def stop(self) -> None:
-        self.api.close()
-        if self.process is None or self.process.poll() is not None:
-            return
-        self.send(signal.SIGCONT)
-        self.process.terminate()
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.kill()
 
 
 @dataclass

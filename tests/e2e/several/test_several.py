@@ -14,7 +14,8 @@ import yaml
 
 from tests.e2e.loopback.api import running
 from tests.e2e.loopback.shop import manifest
-from tests.e2e.several.pair import LEASE, Director, Pair
+from tests.e2e.several.director_process import Director
+from tests.e2e.several.pair import LEASE, Pair
 
 
 def until(what: str, done: Callable[[], bool], seconds: float = 60) -> None:

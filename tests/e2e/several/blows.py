@@ -69,13 +69,13 @@ class Ring:
         self.there = True
         return work, api.start("POST", "/deployments", body=yaml.safe_dump(wanted).encode(), kind="text/yaml", **query)
 
-    def round(self, number: int) -> Blow:
+    def round(self, number: int, kind: str = "") -> Blow:
         """One blow that hit. Work that ended too soon for it is checked all the same, and more is begun."""
         while True:
             self._note()
             since = time.time()
             work, task = self.begin()
-            blow = Blow(number, work, self.chance.choice(["kill", "freeze"]), self.chance.uniform(0.1, 4.0))
+            blow = Blow(number, work, kind or self.chance.choice(["kill", "freeze"]), self.chance.uniform(0.1, 4.0))
             until("the task is taken", lambda task=task: self.trio.runner_of(task) is not None, 30)
             time.sleep(blow.after)
             victim = self.trio.runner_of(task)

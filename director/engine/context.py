@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from director.engine.cancel import Cancel
 from director.engine.effect import Loader
@@ -18,6 +18,14 @@ from director.model.rows import Task
 from director.ports.store import Changes
 from director.ports.task_log import TaskLog
 from director.steps.registry import load as load_step
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan and the rows that it refers to: committed as one, so that a task interrupted before plans again from the same rows."""
+
+    plan: Plan
+    changes: Changes = field(default_factory=Changes)
 
 
 @dataclass
@@ -55,13 +63,15 @@ class TaskContext:
         """The plan this task has stored, if it got that far."""
         return await stored_plan(self.ports.store, self.task.id)
 
-    async def carry_out(self, make: Callable[[], Awaitable[Plan]]) -> Plan:
+    async def carry_out(self, make: Callable[[], Awaitable[Plan | Planned]]) -> Plan:
         """Run the stored plan; ``make`` is asked for one (which is stored first) only when there is none yet. Returns it when all is done."""
         plan = await self.stored_plan()
         if plan is None:
-            plan = await make()
+            made = await make()
+            planned = made if isinstance(made, Planned) else Planned(made)
+            plan = planned.plan
             await self.checkpoint()
-            await save_plan(self.ports.store, self.task.id, plan, self.hold)
+            await save_plan(self.ports.store, self.task.id, plan, self.hold, planned.changes)
         await run_plan(
             plan,
             task_id=self.task.id,

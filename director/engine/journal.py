@@ -21,11 +21,12 @@ FAILED = "failed"
 REPEATED = "repeated"
 
 
-async def save_plan(store: Store, task_id: int, plan: Plan, hold: Hold) -> PlanRow:
-    """Store the plan before anything of it is done. A plan once stored is never replaced."""
+async def save_plan(store: Store, task_id: int, plan: Plan, hold: Hold, changes: Changes | None = None) -> PlanRow:
+    """Store the plan before anything of it is done, with the rows it refers to. A plan once stored is never replaced."""
     text = msgspec.json.encode(plan).decode()
     row = PlanRow(task_id=task_id, digest=hashlib.sha256(text.encode()).hexdigest(), text=text)
-    await store.commit(Changes(put=[row], expect=[(PlanRow, row.key, None)]), lease=hold.lease)
+    stored = Changes(put=[row], expect=[(PlanRow, row.key, None)])
+    await store.commit(stored + (changes or Changes()), lease=hold.lease)
     return row
 
 

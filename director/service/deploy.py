@@ -6,8 +6,7 @@ from contextlib import suppress
 
 import msgspec
 
-from director.engine.context import TaskContext
-from director.model.plan import Plan
+from director.engine.context import Planned, TaskContext
 from director.model.rows import DeploymentRow, Task
 from director.service.audit import audited
 from director.service.house import House
@@ -37,8 +36,8 @@ async def run_deploy(house: House, context: TaskContext) -> str | None:
     return f"/deployments/{name}"
 
 
-async def _plan(house: House, context: TaskContext, request: DeployRequest) -> Plan:
-    """Plan; commit what the plan refers to. A dry run ends here, having changed nothing."""
+async def _plan(house: House, context: TaskContext, request: DeployRequest) -> Planned:
+    """The plan and what it refers to. A dry run ends here, having changed nothing."""
     stage = StageLog(context.log, "Preparing deployment")
     async with stage.task("Preparing deployment"):
         if request.sealed is not None:
@@ -48,9 +47,7 @@ async def _plan(house: House, context: TaskContext, request: DeployRequest) -> P
     if request.dry_run:
         raise DryRun
     await store_blobs(house, prepared)
-    if prepared.changes.put:
-        await context.commit(prepared.changes)
-    return prepared.plan
+    return Planned(prepared.plan, prepared.changes)
 
 
 async def store_blobs(house: House, prepared: Prepared) -> None:

@@ -11,12 +11,12 @@ import pytest
 
 from director.adapters.clock import SystemClock
 from director.adapters.task_log import StoreTaskLog
-from director.engine.context import TaskContext
+from director.engine.context import Planned, TaskContext
 from director.engine.locks import locks
 from director.engine.tasks import Handler, Runner
 from director.model.errors import BadRequest, DirectorError, NotFound
 from director.model.plan import Plan
-from director.model.rows import PlanRow, Task
+from director.model.rows import PlanRow, SettingRow, Task
 from director.ports.store import Changes
 
 if TYPE_CHECKING:
@@ -258,6 +258,26 @@ async def test_a_plan_is_made_once_even_when_its_task_is_taken_up_again(bench: B
     async with running(bench, {"deploy": handle}) as runner:
         assert (await runner.wait((await runner.create("deploy", "d")).id)).state == "done"
     assert made == [1]
+
+
+async def test_a_plan_and_the_rows_it_refers_to_are_stored_together_or_not_at_all(bench: Bench) -> None:
+    found: list[SettingRow | None] = []
+
+    async def handle(context: TaskContext) -> str:
+        async def make() -> Planned:
+            found.append(await bench.store.get(SettingRow, "kept"))
+            if len(found) == 1:
+                context.cancel.interrupt()  # the director ends; the task is taken up again
+            row = SettingRow(name="kept", value="here")
+            return Planned(Plan(deployment="web", stages=()), Changes(put=[row]))
+
+        await context.carry_out(make)
+        return "ok"
+
+    async with running(bench, {"deploy": handle}) as runner:
+        assert (await runner.wait((await runner.create("deploy", "d")).id)).state == "done"
+    assert found == [None, None]
+    assert await bench.store.get(SettingRow, "kept")
 
 
 async def test_the_api_may_cancel_just_when_the_task_ends(bench: Bench) -> None:

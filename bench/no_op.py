@@ -230,7 +230,7 @@ def _placeholder(row: Row) -> bool:
     return isinstance(row, DeploymentRow) and row.manifest is None
 
 
-async def measure(instances: int, directory: Path, tries: int, profile: cProfile.Profile | None) -> Timing:
+async def _planned(instances: int, directory: Path, tries: int, profile: cProfile.Profile | None) -> Timing:
     """Plan, settle, and plan again ``tries`` times."""
     store = await open_store(":memory:")
     clouds, clock = MemoryClouds(), VirtualClock()
@@ -276,7 +276,7 @@ async def run(sizes: Sequence[int], tries: int, profile: cProfile.Profile | None
     for size in sizes:
         directory = Path(tempfile.mkdtemp(prefix="meristem-bench-"))
         try:
-            timings.append(await measure(size, directory, tries, profile))
+            timings.append(await _planned(size, directory, tries, profile))
         finally:
             shutil.rmtree(directory)
     return timings

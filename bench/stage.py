@@ -49,10 +49,23 @@ class Stage:
     process: subprocess.Popen[bytes]
     http: httpx.Client
     inventory: Inventory
+    program: tuple[str, ...] = ()
+
+    @contextmanager
+    def halted(self) -> Generator[None]:
+        """The director is stopped meanwhile, so that rows can be planted, and started again after."""
+        _end(self.process)
+        yield
+        self.process = _launch(self.directory, self.http.base_url.port or 0, self.program)
 
     @property
     def database(self) -> Path:
         return self.directory / "state" / "director.db"
+
+    @property
+    def bus(self) -> str:
+        """The URL of nats-server."""
+        return str(yaml.safe_load((self.directory / "director.yml").read_text())["mbus"])
 
     @property
     def cloud(self) -> Path:
@@ -145,24 +158,32 @@ class Stage:
 
 @contextmanager
 def stage(
-    properties: Mapping[str, Any], *, width: int = 32, words: tuple[str, ...] = (), **config: Any
+    properties: Mapping[str, Any],
+    *,
+    width: int = 32,
+    words: tuple[str, ...] = (),
+    own: Mapping[str, Any] | None = None,
+    **config: Any,
 ) -> Generator[Stage]:
     """A director with an empty database; all of it is gone afterwards. ``properties``: those of the simulated cloud; ``words``: the command that
-    runs the director in place of ``python -m director.main``; ``config``: keys over director.yml."""
+    runs the director in place of ``python -m director.main``; ``config``: keys over director.yml; ``own``: keys over its section ``meristem``."""
     with TemporaryDirectory(prefix="meristem-bench-") as place, contextlib.ExitStack() as stack:
         directory = Path(place)
         document, port = _director_yml(directory, properties, width)
         document.update(config)
+        document["meristem"] |= own or {}
         (directory / "director.yml").write_text(yaml.safe_dump(document))
         stack.callback(_end_helpers, directory)
-        process = _launch(directory, port, words or (sys.executable, "-m", "director.main"))
+        program = words or (sys.executable, "-m", "director.main")
+        process = _launch(directory, port, program)
         stack.callback(_end, process)
         trusted = ssl.create_default_context(cafile=str(directory / "api.pem"))
         http = httpx.Client(base_url=f"https://127.0.0.1:{port}", verify=trusted, auth=(USER, PASSWORD), timeout=60)
         stack.callback(http.close)
         inventory = Inventory(directory / "cloud")
         stack.callback(inventory.close)
-        made = Stage(directory, process, http, inventory)
+        made = Stage(directory, process, http, inventory, program)
+        stack.callback(lambda: _end(made.process))
         made.furnish()
         yield made
 

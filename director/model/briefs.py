@@ -59,6 +59,7 @@ class InstanceBrief(Row, frozen=True, kw_only=True):
     az: str = ""
     lifecycle: str = "service"
     state: str = "started"
+    ignore: bool = False
     agent_id: str = ""
     applied: AppliedBrief | None = None
 

@@ -7,7 +7,8 @@ from collections.abc import Collection
 
 from director.engine.locks import locks
 from director.engine.wake import wakes
-from director.model.rows import DeploymentRow, InstanceRow, Task, VmRow
+from director.model.briefs import DeploymentBrief, InstanceBrief, VmBrief
+from director.model.rows import Task
 from director.observe.health import Member
 from director.ports.store import Store
 from director.service.scan import expects_vm
@@ -58,24 +59,24 @@ class Census:
         """Of all deployments; those that are ``locked`` as they were before."""
         if self._moved:
             self._moved = self._follower is None
-            vms = await self._store.find(VmRow)
+            vms = await self._store.find(VmBrief)
             self.agents = {vm.agent_id for vm in vms}
-            names = [row.name for row in await self._store.find(DeploymentRow)]
+            names = [row.name for row in await self._store.find(DeploymentBrief)]
             self._known = {name: self._known.get(name, []) for name in names}
             self._stale = set(names)
             made = {vm.agent_id: vm for vm in vms if vm.cid}
             for name in sorted(self._stale - set(locked)):
                 await self._read(name, made)
         elif self._stale - set(locked):
-            made = {vm.agent_id: vm for vm in await self._store.find(VmRow) if vm.cid}
+            made = {vm.agent_id: vm for vm in await self._store.find(VmBrief) if vm.cid}
             for name in sorted(self._stale - set(locked)):
                 await self._read(name, made)
         return [one for members in self._known.values() for one in members]
 
-    async def _read(self, name: str, vms: dict[str, VmRow]) -> None:
+    async def _read(self, name: str, vms: dict[str, VmBrief]) -> None:
         self._stale.discard(name)
         members: list[Member] = []
-        for row in await self._store.find(InstanceRow, deployment=name):
+        for row in await self._store.find(InstanceBrief, deployment=name):
             if expects_vm(row) and not row.ignore:
                 vm = vms.get(row.agent_id)
                 agent, since = (vm.agent_id, vm.created_at or 0) if vm is not None else ("", 0)

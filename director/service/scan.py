@@ -10,6 +10,7 @@ from msgspec import Struct, convert
 
 from director.engine.context import TaskContext
 from director.engine.locks import locks
+from director.model.briefs import InstanceBrief
 from director.model.deployment import Document
 from director.model.errors import AgentError, BadRequest, CloudNotSupported
 from director.model.rows import DiskRow, InstanceRow, VmRow
@@ -60,7 +61,7 @@ async def lock_at_once(house: House, context: TaskContext, deployment: str) -> N
     await context.lock(f"deployment/{deployment}")
 
 
-def expects_vm(row: InstanceRow) -> bool:
+def expects_vm(row: InstanceRow | InstanceBrief) -> bool:
     """Whether there should be a VM. An instance whose first update never finished is the next deploy's business."""
     return row.lifecycle == "service" and row.state != "detached" and row.applied is not None
 

@@ -170,11 +170,6 @@ class NatsAgents:
         heartbeats = await self._heartbeats.reachable() if self._heartbeats is not None else True
         return heartbeats and await self._connection.answers()
 
-    def on_heartbeat(self, listener: Callable[[str, dict[str, Any]], None]) -> None:
-        """Call ``listener(agent id, heartbeat)`` for each one heard."""
-        if self._heartbeats is not None:
-            self._heartbeats.listeners.append(listener)
-
     async def close(self) -> None:
         if self._heartbeats is not None:
             await self._heartbeats.close()

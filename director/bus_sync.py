@@ -146,6 +146,8 @@ class Node:
             agents = [one.agent_id for one in await self._store.find(BusAgentRow)]
             if await asyncio.to_thread(self._users.replace, agents):
                 log.info("users written", agents=len(agents), revision=row.revision)
+            # the lease before the row: whoever is woken by the row finds this server alive
+            await self._store.acquire(f"{NODE}{self._name}", self._name, self._term)
             await self._tell(row.revision)
         except DirectorError as error:
             log.warning("not in step with the store", error=error.description)

@@ -13,6 +13,7 @@ import logging
 import resource
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
@@ -32,6 +33,7 @@ LOCK_WAIT = 2.0
 GLANCE = 1.0
 """Seconds after which the inventory's version is looked at although nobody said that it had changed."""
 GATHER = 0.005
+ENDING = 1.0
 EXIT_LOCKED = 75
 
 
@@ -113,13 +115,22 @@ class Population:
             vms = [vm for vm in (books.get("vm", cid) for cid in fresh) if vm is not None]
         ended = [cid for cid, (known, _) in self._agents.items() if present.get(cid) != known]
         going = [self._agents.pop(cid)[1] for cid in ended]
-        for task in going:
-            task.cancel()
-        await asyncio.gather(*going, return_exceptions=True)
+        await _end(going)
         for vm in vms:
             task = asyncio.ensure_future(Agent(vm, self._house).run())
             task.add_done_callback(_complain)
             self._agents[vm.cid] = (vm.generation, task)
+
+
+async def _end(agents: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel them; one that is caught in the client's own farewell to a server that hangs up is not waited for: others want to boot."""
+    for task in agents:
+        task.cancel()
+    if agents:
+        _, late = await asyncio.wait(agents, timeout=ENDING)
+        for task in late:
+            task.cancel()
+            log.warning("%s does not end", task.get_name())
 
 
 def _complain(task: asyncio.Task[None]) -> None:

@@ -1,4 +1,4 @@
-"""Audit events (GET /events): two per long action, the second refers to the first."""
+"""Audit events (GET /events): two per long action, the second refers to the first; written under the task's lease."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 from msgspec.structs import replace
 
 from director.engine.cancel import Interrupted
+from director.engine.context import TaskContext
 from director.engine.journal import describe
-from director.model.deployment import Document
 from director.model.errors import LeaseLost
-from director.model.rows import EventRow, Task
+from director.model.rows import EventRow
 from director.ports.store import Changes
 from director.service.deeds import deeds
 from director.service.house import House
@@ -20,14 +20,13 @@ from director.service.house import House
 
 async def audit(
     house: House,
-    task: Task,
+    context: TaskContext,
     action: str,
     object_type: str,
     object_name: str,
     *,
     parent: int | None = None,
     error: BaseException | None = None,
-    context: Document | None = None,
 ) -> int:
     """Write one event; its id."""
     number = await house.store.next_id("events")
@@ -35,48 +34,49 @@ async def audit(
         id=number,
         parent_id=parent,
         timestamp=house.clock.now(),
-        user=task.user,
+        user=context.task.user,
         action=action,
         object_type=object_type,
         object_name=object_name,
         error=describe(error) if error is not None else None,
-        task=str(task.id),
-        deployment=task.deployment,
-        context=context or {},
+        task=str(context.task.id),
+        deployment=context.task.deployment,
     )
-    await house.store.commit(Changes(put=(event,)))
+    await context.commit(Changes(put=(event,)))
     return number
 
 
 @asynccontextmanager
-async def audited(house: House, task: Task, action: str, object_type: str, object_name: str) -> AsyncGenerator[None]:
+async def audited(
+    house: House, context: TaskContext, action: str, object_type: str, object_name: str
+) -> AsyncGenerator[None]:
     """The two events around a long action, and before the second what the task's plan did to VMs, disks and instances.
 
     A task that goes on after a restart finds its first event and writes none anew; what pauses a task, or takes it away from this
     director, is no end of it.
     """
-    told = await house.store.find(EventRow, task=str(task.id), object_type=object_type, object_name=object_name)
+    told = await house.store.find(EventRow, task=str(context.task.id), object_type=object_type, object_name=object_name)
     first = next((one for one in told if one.parent_id is None), None)
-    parent = first.id if first else await audit(house, task, action, object_type, object_name)
+    parent = first.id if first else await audit(house, context, action, object_type, object_name)
     action = first.action if first else action
     try:
         yield
     except (LeaseLost, Interrupted):
         raise
     except Exception as error:
-        await _tell_deeds(house, task, parent)
-        await audit(house, task, action, object_type, object_name, parent=parent, error=error)
+        await _tell_deeds(house, context, parent)
+        await audit(house, context, action, object_type, object_name, parent=parent, error=error)
         raise
-    await _tell_deeds(house, task, parent)
-    await audit(house, task, action, object_type, object_name, parent=parent)
+    await _tell_deeds(house, context, parent)
+    await audit(house, context, action, object_type, object_name, parent=parent)
 
 
-async def _tell_deeds(house: House, task: Task, parent: int) -> None:
+async def _tell_deeds(house: House, context: TaskContext, parent: int) -> None:
     """All in one commit, so that a crash leaves none or all."""
-    if any(one.parent_id == parent for one in await house.store.find(EventRow, task=str(task.id))):
+    if any(one.parent_id == parent for one in await house.store.find(EventRow, task=str(context.task.id))):
         return
-    found = await deeds(house.store, task, parent)
+    found = await deeds(house.store, context.task, parent)
     numbers = await asyncio.gather(*(house.store.next_id("events") for _ in found))
     rows = [replace(one, id=number) for one, number in zip(found, sorted(numbers), strict=True)]
     if rows:
-        await house.store.commit(Changes(put=rows))
+        await context.commit(Changes(put=rows))

@@ -80,7 +80,7 @@ async def find_unused(store: Store, request: CleanupRequest) -> Unused:
 async def run_cleanup(house: House, context: TaskContext) -> str | None:
     """Handler of ``delete_artifacts``."""
     request = convert(context.task.request, CleanupRequest)
-    async with audited(house, context.task, "cleanup", "director", house.site.name):
+    async with audited(house, context, "cleanup", "director", house.site.name):
         plan = await context.carry_out(lambda: _plan(house, context, request))
     return (
         "Deleted {releases} release(s), {stemcells} stemcell(s), {compiled} extra compiled package(s), {disks} orphaned disk(s), "

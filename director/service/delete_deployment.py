@@ -32,7 +32,7 @@ async def run_delete_deployment(house: House, context: TaskContext) -> str | Non
     request = convert(context.task.request, DeleteRequest)
     name = request.deployment
     await context.lock(f"deployment/{name}")
-    async with audited(house, context.task, "delete", "deployment", name):
+    async with audited(house, context, "delete", "deployment", name):
         await context.carry_out(lambda: plan_delete(house, name, force=request.force))
     await context.commit(Changes(delete=((SettingRow, key_of(name)),)))
     return f"/deployments/{name}"

@@ -27,7 +27,7 @@ async def run_delete_vm(house: House, context: TaskContext) -> str | None:
     """Handler of ``delete_vm``. A VM that no cloud has is a warning, no error."""
     cid = convert(context.task.request, DeleteVmRequest).cid
     rows = await house.store.find(VmRow, cid=cid)
-    async with audited(house, context.task, "delete", "vm", cid):
+    async with audited(house, context, "delete", "vm", cid):
         if rows or await context.stored_plan() is not None:
             if rows:
                 await context.lock(f"deployment/{rows[0].deployment}")

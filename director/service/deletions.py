@@ -77,7 +77,7 @@ async def delete_releases(house: House, context: TaskContext, stage: StageLog, r
             await context.commit(Changes(delete=((ReleaseRow, row.key),)))
             for blob in _blobs(row) - kept:
                 await house.blobs.delete(blob)
-            await audit(house, context.task, "delete", "release", row.key)
+            await audit(house, context, "delete", "release", row.key)
 
 
 async def run_delete_stemcell(house: House, context: TaskContext) -> str | None:
@@ -85,7 +85,7 @@ async def run_delete_stemcell(house: House, context: TaskContext) -> str | None:
     request = convert(context.task.request, DeleteStemcellRequest)
     name = f"{request.name}/{request.version}"
     await context.carry_out(lambda: _plan_stemcell(house, request))
-    await audit(house, context.task, "delete", "stemcell", name)
+    await audit(house, context, "delete", "stemcell", name)
     return f"/stemcells/{name}"
 
 

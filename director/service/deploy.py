@@ -31,7 +31,7 @@ async def run_deploy(house: House, context: TaskContext) -> str | None:
         return f"/deployments/{name}"
     row = await house.store.get(DeploymentRow, name)
     action = "create" if row is None or row.manifest is None else "update"
-    async with audited(house, context.task, action, "deployment", name):
+    async with audited(house, context, action, "deployment", name):
         await context.carry_out(lambda: _plan(house, context, request))
     return f"/deployments/{name}"
 

@@ -60,7 +60,7 @@ async def run_errand(house: House, context: TaskContext) -> str | None:
     state = await _state(house.store, request)
     if request.when_changed and not context.resuming and await house.setting(mark, "") == state:
         return "skipped - no changes detected"
-    async with audited(house, context.task, "run", "errand", request.errand):
+    async with audited(house, context, "run", "errand", request.errand):
         await context.carry_out(lambda: _plan(house, context, request))
     codes = [
         int(entry.result["exit_code"])

@@ -63,7 +63,7 @@ async def run_export_release(house: House, context: TaskContext) -> str | None:
     """Handler of ``export_release``; one result line {blobstore_id, sha1}. The archive's blob stays until a clean-up."""
     request = convert(context.task.request, ExportRequest)
     await context.lock(f"deployment/{request.deployment}")
-    async with audited(house, context.task, "export", "release", f"{request.name}/{request.version}"):
+    async with audited(house, context, "export", "release", f"{request.name}/{request.version}"):
         await context.carry_out(lambda: _plan(house, context, request))
         release = await _release(house, request)
         context.log.result(await _archive(house, context, request, release))

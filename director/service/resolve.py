@@ -60,7 +60,7 @@ async def run_resolve(house: House, context: TaskContext) -> str | None:
         chosen = [(one, one.way(request.resolutions[str(one.id)])) for one in problems]
         return await _plan(house, context, name, chosen, request.widths)
 
-    async with audited(house, context.task, "cck", "deployment", name):
+    async with audited(house, context, "cck", "deployment", name):
         plan = await context.carry_out(make)
     before = await open_problems(house.store, name)
     left = [one for one in before if str(one.id) not in request.resolutions]
@@ -90,7 +90,7 @@ async def run_scan_and_fix(house: House, context: TaskContext) -> str | None:
         problems = await scan_vms(house, context.log, list(rows.values()))
         return await _plan(house, context, name, [(one, "recreate_vm") for one in problems], {})
 
-    async with audited(house, context.task, "scan_and_fix", "deployment", name):
+    async with audited(house, context, "scan_and_fix", "deployment", name):
         plan = await context.carry_out(make)
     for text in _refused(plan):
         context.log.warning(text)

@@ -54,7 +54,7 @@ async def run_upload_release(house: House, context: TaskContext) -> str | None:
             row, compiled = await release_rows(house, context.log, release, rebase=request.rebase, fix=request.fix)
             title = "Compiled Release has been created" if release.manifest.compiled else "Release has been created"
             async with (
-                audited(house, context.task, "create", "release", row.key),
+                audited(house, context, "create", "release", row.key),
                 StageLog(context.log, title).task(row.key),
             ):
                 await context.commit(Changes(put=(row, *compiled)))

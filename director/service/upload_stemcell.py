@@ -42,7 +42,7 @@ async def run_upload_stemcell(house: House, context: TaskContext) -> str | None:
     kept = house.spool / f"stemcell-{context.task.id}"
     async with spooled(path, kept):
         plan = await context.carry_out(lambda: _plan(house, context, request, path, kept))
-    await audit(house, context.task, "create", "stemcell", plan.deployment)
+    await audit(house, context, "create", "stemcell", plan.deployment)
     return f"/stemcells/{plan.deployment}"
 
 

@@ -27,6 +27,7 @@ from director.model.rows import (
     ROWS,
     AddressRow,
     DiskRow,
+    DurationRow,
     InstanceRow,
     JobRow,
     JournalEntry,
@@ -178,7 +179,7 @@ class World:
         rows = {
             kind.TABLE: [msgspec.to_builtins(row) for row in await self.store.find(kind)]
             for kind in ROWS
-            if kind not in (Task, PlanRow, JournalEntry)
+            if kind not in (Task, PlanRow, JournalEntry, DurationRow)
         }
         guests = {}
         for vm in inventory.vms.values():

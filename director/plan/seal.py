@@ -49,7 +49,7 @@ def upload_items(releases: Sequence[ReleaseRow], stemcells: Sequence[StemcellRow
 
 
 def world_items(row: DeploymentRow | None, world: World, digest: Digest) -> Items:
-    """What the store knows of the deployment: its last deploy, instances, VMs, disks."""
+    """What the store knows of the deployment: its last deploy, instances, VMs, disks. Orphans are nobody's business."""
     items: Items = {}
     if row is not None:
         items[f"deployment '{row.name}'"] = digest(row)
@@ -57,9 +57,11 @@ def world_items(row: DeploymentRow | None, world: World, digest: Digest) -> Item
     for one in world.instances:
         items[f"instance {_instance(one)}"] = digest(one)
     for one in world.vms:
-        items[f"vm {_vm(one, names)}"] = digest(one)
+        if one.orphaned_at is None:
+            items[f"vm {_vm(one, names)}"] = digest(one)
     for one in world.disks:
-        items[f"disk {_disk(one)}"] = digest(one)
+        if one.orphaned_at is None:
+            items[f"disk {_disk(one)}"] = digest(one)
     return items
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from director.model.actions import CreateDisk, CreateVm
 from director.model.deployment import Document
 from director.model.errors import BadRequest
 from director.plan.seal import moved, plan_items
@@ -90,7 +91,7 @@ async def prepare_sealed(
     prepared = await prepare(house, request, sealed.seed, task=task, log=log)
     now = _sealed(house, prepared, sealed.seed, house.clock.now())
     # what is done otherwise follows from what it is made from, unless the director itself is another
-    told = moved(sealed.inputs, now.inputs) or moved(sealed.steps, now.steps)
+    told = moved(sealed.inputs, now.inputs) or moved(sealed.steps, now.steps) or _made_before(prepared)
     if told:
         more = f"; and {len(told) - _TOLD} more" if len(told) > _TOLD else ""
         raise BadRequest(
@@ -101,6 +102,21 @@ async def prepare_sealed(
         )
     sum_of_all = _digest(house)(sorted(now.inputs.items()))
     return msgspec.structs.replace(prepared, plan=msgspec.structs.replace(prepared.plan, inputs=sum_of_all))
+
+
+def _made_before(prepared: Prepared) -> list[str]:
+    """VMs and disks of the plan that are there already: it was carried out once, and what it made are orphans by now. Its ids are not given
+    to others while those exist."""
+    assert prepared.sources is not None
+    world = prepared.sources.world
+    known = {one.agent_id for one in world.vms} | {one.object_key for one in world.disks}
+    steps = (step for stage in prepared.plan.stages for unit in stage.units for step in unit.steps)
+    keys = {step.args["object_key"] for step in steps if step.kind in (CreateVm.KIND, CreateDisk.KIND)}
+    return (
+        [f"it was carried out before, and what it made is orphaned: {', '.join(sorted(known & keys))}"]
+        if known & keys
+        else []
+    )
 
 
 def _sealed(house: House, prepared: Prepared, seed: str, now: float) -> Sealed:

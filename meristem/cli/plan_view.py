@@ -8,7 +8,7 @@ from meristem.cli import forecast_view
 from meristem.cli.cells import text
 from meristem.cli.director import ApiError, escaped
 from meristem.cli.session import Session
-from meristem.formats.values import Hash, Value, hashes, is_hash
+from meristem.formats.values import Hash, Value, hashes, is_hash, strings
 
 _HIDDEN = "<redacted>"
 _SUMMARY = ("create", "update", "recreate", "delete", "unchanged")
@@ -54,7 +54,8 @@ def show(session: Session, plan: Hash) -> None:
     for stage in stages:
         width = stage.get("width")
         at_once = f" (up to {width} at once)" if isinstance(width, int) and width > 1 else ""
-        screen.line(screen.paint(f"  {text(stage.get('title'))}{at_once}", "cyan"))
+        title = " ".join([text(stage.get("title")), *strings(stage.get("tags"))])
+        screen.line(screen.paint(f"  {title}{at_once}", "cyan"))
         for unit in hashes(stage.get("units")):
             screen.line(f"    {text(unit.get('title'))}")
             for line in _steps(session, hashes(unit.get("steps"))):

@@ -12,6 +12,7 @@ import pytest
 from director.engine.journal import stored_plan
 from director.model.errors import BadRequest
 from director.model.plan import Plan
+from director.model.rows import DiskRow
 from director.service.preview import show
 from director.service.request import DeployRequest
 from director.service.sealing import opened, seal
@@ -107,6 +108,21 @@ async def test_a_second_time_is_refused(town: Town) -> None:
     await apply(town, document)
     told = await refusal(town, document)
     assert "deployment 'd' is new" in told
+
+
+async def test_an_orphan_of_the_first_time_is_not_made_a_second_time(town: Town) -> None:
+    document = await sealed(town, BIG)
+    await apply(town, document)
+    (disk,) = await town.store.find(DiskRow)
+    await town.do("delete_deployment", {"deployment": "d"}, "d")
+    assert "is now compiled (was not compiled)" in await refusal(town, document)
+    document = await sealed(town, BIG)
+    await apply(town, document)
+    await town.do("delete_deployment", {"deployment": "d"}, "d")
+    orphan = next(one for one in await town.store.find(DiskRow) if one.object_key != disk.object_key)
+    assert f"it was carried out before, and what it made is orphaned: {orphan.object_key}" in await refusal(
+        town, document
+    )
 
 
 async def test_refusals_name_what_moved(town: Town) -> None:

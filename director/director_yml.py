@@ -251,6 +251,13 @@ class BootSection(Section):
         )
 
 
+class DeploymentRetention(Section):
+    """An entry of ``tasks_deployments_retention_period``; days."""
+
+    deployment_name: str
+    retention_period: float = Field(gt=0)
+
+
 class MeristemSection(Section):
     """What the public form cannot say."""
 
@@ -286,6 +293,9 @@ class DirectorYml(Section):
     trusted_certs: str = ""
     scan_and_fix: ScanAndFixSection = ScanAndFixSection()
     max_threads: int = 32
+    max_tasks: int = Field(default=2000, ge=1)
+    tasks_retention_period: float | None = Field(default=None, gt=0)
+    tasks_deployments_retention_period: tuple[DeploymentRetention, ...] = ()
     max_vm_create_tries: int = 5
     keep_unreachable_vms: bool = False
     enable_short_lived_nats_bootstrap_credentials: bool = True

@@ -58,6 +58,7 @@ from director.service import configs
 from director.service.handlers import URGENT, handlers
 from director.service.house import House
 from director.service.monitor import Monitor
+from director.service.retention import Retention, RetentionSettings
 from director.steps.step import Site
 
 log = structlog.get_logger("director")
@@ -174,6 +175,9 @@ async def _start(config: DirectorYml, stack: contextlib.AsyncExitStack) -> None:
     if config.meristem.health.enabled:
         monitor.start()
         stack.push_async_callback(monitor.stop)
+    retention = Retention(store, clock, handlers(house), _retention(config), owner=life.owner)
+    sweeping = asyncio.create_task(retention.serve(), name="retention")
+    stack.callback(sweeping.cancel)
     garbage.defer()
     collecting = asyncio.create_task(garbage.collect(runner.busy), name="garbage")
     stack.callback(collecting.cancel)
@@ -294,6 +298,11 @@ def _site(config: DirectorYml, identity: str) -> Site:
         rotate_bootstrap_identities=config.enable_short_lived_nats_bootstrap_credentials,
         dns_domain=config.dns.domain_name,
     )
+
+
+def _retention(config: DirectorYml) -> RetentionSettings:
+    days = {one.deployment_name: one.retention_period for one in config.tasks_deployments_retention_period}
+    return RetentionSettings(config.max_tasks, config.tasks_retention_period, days)
 
 
 def _addresses(config: DirectorYml) -> list[Address]:

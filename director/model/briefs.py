@@ -5,12 +5,10 @@ Briefs are found and got like the rows that they are ``OF``; they cannot be writ
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from msgspec import Struct, field
 
 from director.model.row import Row
-from director.model.rows import DeploymentRow, InstanceRow, VmRow
+from director.model.rows import DeploymentRow, InstanceRow, Task, VmRow
 
 
 class Addressed(Struct, frozen=True):
@@ -34,7 +32,7 @@ class AppliedBrief(Struct, frozen=True):
 class DeploymentBrief(Row, frozen=True, kw_only=True):
     """A deployment without its manifest."""
 
-    OF: ClassVar[type[Row] | None] = DeploymentRow
+    OF = DeploymentRow
 
     name: str
     cloud_config_ids: tuple[int, ...] = ()
@@ -50,7 +48,7 @@ class DeploymentBrief(Row, frozen=True, kw_only=True):
 class InstanceBrief(Row, frozen=True, kw_only=True):
     """An instance without its spec."""
 
-    OF: ClassVar[type[Row] | None] = InstanceRow
+    OF = InstanceRow
 
     id: str
     deployment: str
@@ -71,7 +69,7 @@ class InstanceBrief(Row, frozen=True, kw_only=True):
 class VmBrief(Row, frozen=True, kw_only=True):
     """A VM without what it was made with."""
 
-    OF: ClassVar[type[Row] | None] = VmRow
+    OF = VmRow
 
     agent_id: str
     instance_id: str = ""
@@ -83,3 +81,19 @@ class VmBrief(Row, frozen=True, kw_only=True):
     @property
     def key(self) -> str:
         return self.agent_id
+
+
+class TaskBrief(Row, frozen=True, kw_only=True):
+    """A task without its request."""
+
+    OF = Task
+
+    id: int
+    type: str
+    state: str
+    deployment: str | None = None
+    finished_at: float | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.id:012d}"

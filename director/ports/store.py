@@ -92,6 +92,10 @@ class Store(Protocol):
         """Bytes from ``offset`` and the total size."""
         ...
 
+    async def forget_tasks(self, task_ids: Sequence[int]) -> None:
+        """Delete these tasks with their plans, journals and output, all at once. For tasks that have ended; a few at a time."""
+        ...
+
     def follow(self, topic: str) -> AsyncIterator[None]:
         """Yields at once and after each commit or output that touches the topic: a wake-up, never the truth.
 

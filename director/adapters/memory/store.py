@@ -14,7 +14,7 @@ import msgspec
 
 from director.adapters.store.topics import Topics, task_topic, topics_of
 from director.model.errors import LeaseLost, RowChanged
-from director.model.rows import Row
+from director.model.rows import JournalEntry, PlanRow, Row, Task
 from director.ports.store import Changes, Lease
 
 R = TypeVar("R", bound=Row)
@@ -153,6 +153,15 @@ class MemoryStore:
         await asyncio.sleep(0)
         data = self.content.output.get((task_id, kind), b"")
         return data[offset:] if limit is None else data[offset : offset + limit], len(data)
+
+    async def forget_tasks(self, task_ids: Sequence[int]) -> None:
+        await asyncio.sleep(0)
+        for kind in (Task, PlanRow, JournalEntry):
+            rows = self.content.rows.get(kind, {})
+            for key in [key for key in rows if int(key.partition("/")[0]) in task_ids]:
+                del rows[key]
+        for task_id, name in [one for one in self.content.output if one[0] in task_ids]:
+            del self.content.output[task_id, name]
 
     def follow(self, topic: str) -> AsyncIterator[None]:
         return self._topics.follow(topic, self._poll)

@@ -1,10 +1,13 @@
-"""Statements on task output: chunks of bytes at their offsets."""
+"""Statements on what belongs to tasks: their output, chunks of bytes at their offsets; and their end."""
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select
+from collections.abc import Sequence
 
-from director.adapters.store.schema import OUTPUT
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select
+
+from director.adapters.store.schema import OUTPUT, TABLES
+from director.model.rows import JournalEntry, PlanRow, Task
 
 
 def _of(task_id: int, kind: str) -> ColumnElement[bool]:
@@ -41,3 +44,14 @@ def read(connection: Connection, task_id: int, kind: str, offset: int, limit: in
         statement = statement.where(OUTPUT.c.start < offset + limit)
     data = b"".join(connection.execute(statement).scalars())[offset - first :]
     return (data if limit is None else data[:limit]), total
+
+
+def forget(connection: Connection, task_ids: Sequence[int]) -> None:
+    """Delete tasks and all that is theirs."""
+    ids = list(task_ids)
+    journal, tasks, plans = TABLES[JournalEntry], TABLES[Task], TABLES[PlanRow]
+    keys = [f"{id:012d}" for id in ids]
+    connection.execute(delete(OUTPUT).where(OUTPUT.c.task_id.in_(ids)))
+    connection.execute(delete(journal).where(journal.c.task_id.in_(ids)))
+    connection.execute(delete(plans).where(plans.c["key"].in_(keys)))
+    connection.execute(delete(tasks).where(tasks.c["key"].in_(keys)))

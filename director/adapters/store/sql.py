@@ -135,6 +135,9 @@ class SqlStore:
     ) -> tuple[bytes, int]:
         return await self._readers.run(lambda connection: output.read(connection, task_id, kind, offset, limit))
 
+    async def forget_tasks(self, task_ids: Sequence[int]) -> None:
+        await self._writer.run(lambda connection: output.forget(connection, task_ids))
+
     def follow(self, topic: str) -> AsyncIterator[None]:
         return self._topics.follow(topic, self._poll)
 

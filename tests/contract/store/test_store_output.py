@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from director.model.errors import LeaseLost
-from director.model.rows import Task
+from director.model.rows import JournalEntry, PlanRow, Task
 from director.ports.store import Changes, Store
 
 if TYPE_CHECKING:
@@ -85,3 +86,28 @@ async def test_a_missed_wake_is_made_good_by_the_slow_poll(store: Store) -> None
     await asyncio.sleep(0.5)
     assert len(seen) >= 2
     follower.cancel()
+
+
+async def test_forgotten_tasks_leave_nothing_and_others_stay(store: Store) -> None:
+    for number in (1, 2, 3):
+        entry = JournalEntry(task_id=number, step_id="s1", attempt=1, state="done", kind="start")
+        await store.commit(
+            Changes(
+                put=[
+                    Task(id=number, type="deploy", description="", state="done"),
+                    PlanRow(task_id=number, digest="d", text="{}"),
+                    entry,
+                    msgspec.structs.replace(entry, attempt=2),
+                ]
+            )
+        )
+        await store.append_output(number, "event", f"line of {number}\n")
+        await store.append_output(number, "debug", f"detail of {number}\n")
+    await store.forget_tasks([1, 3, 9])
+    await store.forget_tasks([])
+    assert [one.id for one in await store.find(Task)] == [2]
+    assert [one.task_id for one in await store.find(PlanRow)] == [2]
+    assert [(one.task_id, one.attempt) for one in await store.find(JournalEntry)] == [(2, 1), (2, 2)]
+    for number, kept in ((1, b""), (2, b"line of 2\n"), (3, b"")):
+        assert (await store.read_output(number, "event"))[0] == kept
+    assert (await store.read_output(3, "debug"))[1] == 0

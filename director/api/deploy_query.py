@@ -29,6 +29,7 @@ def deploy_request(request: Request, name: str, manifest: str, user: str) -> Dep
         recreate_persistent_disks=flag(request, "recreate_persistent_disks"),
         recreate_vms_created_before=_moment(query.get("recreate_vms_created_before")),
         fix=flag(request, "fix"),
+        keep_unreachable=flag(request, "keep_unreachable"),
         dry_run=flag(request, "dry_run"),
         skip_drain=words(request, "skip_drain"),
         canaries=_count("canaries", query.get("canaries")),

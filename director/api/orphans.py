@@ -46,7 +46,7 @@ def routes(desk: Desk) -> APIRouter:
     @router.get("/orphaned_vms")
     async def orphaned_vms(request: Request) -> Response:
         require(request, desk, READ)
-        return json([await show_vm(store, row) for row in await store.find(VmRow) if row.orphaned_at is not None])
+        return json([await show_vm(store, row) for row in await store.find(VmRow) if row.is_left])
 
     @router.delete("/vms/{cid:path}")
     async def delete_vm(request: Request, cid: str) -> Response:
@@ -109,7 +109,7 @@ async def show_vm(store: Store, row: VmRow) -> Document:
         "deployment_name": row.deployment,
         "instance_name": row.instance_name or (instance.name if instance else row.instance_id),
         "ip_addresses": [one["ip"] for one in row.networks.values() if one.get("ip")],
-        "orphaned_at": iso(row.orphaned_at),
+        "orphaned_at": iso(row.orphaned_at if row.orphaned_at is not None else row.unreachable_at),
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from director.engine import probe as points
 from director.engine.cancel import Interrupted
-from director.engine.journal import DONE, INTENT, Journal, call_key, describe
+from director.engine.journal import DONE, FAILING, INTENT, Journal, call_key, describe
 from director.engine.lease import Hold
 from director.engine.ports import Ports
 from director.engine.probe import Probe
@@ -17,6 +17,7 @@ from director.engine.turn import Turn, taking
 from director.model.errors import AgentTimeout, CloudError, CloudUnsettled, DirectorError, LeaseLost, TaskCancelled
 from director.model.plan import Step
 from director.model.rows import JournalEntry
+from director.ports.store import Changes
 from director.ports.task_log import TaskLog
 from director.steps.step import Adopt, Io, Recovery, Repeat, StepRun
 
@@ -84,13 +85,41 @@ async def carry_out(hands: Hands, step: Step, tell: Callable[[str], None]) -> No
         if not isinstance(error, DirectorError):
             hands.log.debug("".join(traceback.format_exception(error)))
         if hands.journal.state(step) != "failed":
-            await hands.journal.failed(step, entry, error)
+            await give_up(hands, step, entry, error)
         raise
+
+
+async def give_up(hands: Hands, step: Step, entry: JournalEntry | None, error: Exception) -> None:
+    """Journal a failure. What the step leaves is tidied before, under a mark, so that a death in between changes nothing of the end."""
+    run = hands.load(step) if entry is not None and hands.journal.state(step) == INTENT else None
+    if entry is None or run is None or not (FAILING in entry.data or run.leaves(error)):
+        await hands.journal.failed(step, entry, error)
+        return
+    if FAILING not in entry.data:
+        entry = await hands.journal.failing(entry, error)
+    await hands.probe(points.AFTER_INTENT, step)
+    await hands.hold.check()
+    changes = Changes()
+    try:
+        with taking(Turn(hands.journal.task_id, lease=hands.hold.check)):
+            changes = await run.tidy(hands.io(step, lambda text: None))
+    except LeaseLost:
+        raise
+    except DirectorError as second:
+        hands.log.warning(f"{step.title} failed, and what it left could not be tidied: {describe(second)}")
+    await hands.probe(points.AFTER_EFFECT, step)
+    await hands.journal.failed(step, entry, error, changes)
+    await hands.probe(points.AFTER_RESULT, step)
 
 
 async def settle(hands: Hands, step: Step, entry: JournalEntry, first: DirectorError | None = None) -> str:
     """Close an open intent by what became of it; the state it then has: done, or repeated. Raises when nobody can tell;
     the error then begins with the ``first`` one, by which the answer was lost."""
+    doom = entry.data.get(FAILING)
+    if doom:
+        error = DirectorError(doom["error"], code=doom["code"])
+        await give_up(hands, step, entry, error)
+        raise error
     recovery = await _ask(hands, step, entry)
     if isinstance(recovery, Adopt):
         await hands.journal.done(entry, recovery.outcome, settled=True)

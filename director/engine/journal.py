@@ -19,6 +19,8 @@ INTENT = "intent"
 DONE = "done"
 FAILED = "failed"
 REPEATED = "repeated"
+FAILING = "failing"
+"""Key of an intent's data, below which the error stands that it has failed with."""
 
 
 async def save_plan(store: Store, task_id: int, plan: Plan, hold: Hold, changes: Changes | None = None) -> PlanRow:
@@ -96,11 +98,21 @@ class Journal:
         """Close an intent whose step is to be tried anew."""
         await self._write(self._closed(entry, REPEATED, settled=True))
 
-    async def failed(self, step: Step, entry: JournalEntry | None, error: BaseException) -> JournalEntry:
-        """Close the intent (or note a step that failed before it had one) with the error."""
+    async def failing(self, entry: JournalEntry, error: BaseException) -> JournalEntry:
+        """The intent has failed for good and is closed once what it left is tidied: after a restart it is not tried again."""
+        doomed = msgspec.structs.replace(
+            entry, data={**entry.data, FAILING: {"error": describe(error), "code": code_of(error)}}
+        )
+        await self._write(doomed)
+        return doomed
+
+    async def failed(
+        self, step: Step, entry: JournalEntry | None, error: BaseException, changes: Changes | None = None
+    ) -> JournalEntry:
+        """Close the intent (or note a step that failed before it had one) with the error, and commit what came of it."""
         entry = entry or self._next(step, INTENT)
         closed = self._closed(entry, FAILED, error=describe(error), result={"code": code_of(error)})
-        await self._write(closed)
+        await self._write(closed, changes)
         return closed
 
     def _next(self, step: Step, state: str, **fields: Any) -> JournalEntry:

@@ -47,12 +47,14 @@ class CreateVm(Action, frozen=True, kw_only=True):
 class WaitAgent(Action, frozen=True, kw_only=True):
     """Wait until the VM's agent answers ping; rotate its bootstrap identity; tell it its networks (partial apply); learn dynamic addresses.
 
-    ``spec`` is the partial apply spec (deployment, job, index, id, networks), None for none.
+    ``spec`` is the partial apply spec (deployment, job, index, id, networks), None for none. ``keep``: a VM whose agent never speaks is not
+    deleted.
     """
 
     KIND = "wait_agent"
     agent_id: str
     spec: Document | None = None
+    keep: bool = False
 
 
 class DeleteVm(Action, frozen=True, kw_only=True):

@@ -182,3 +182,7 @@ class AgentTimeout(AgentError):
     """The agent did not answer in time."""
 
     code = 450002
+
+
+class VmUnreachable(AgentTimeout):
+    """The agent of a new VM never spoke; the VM is of no use."""

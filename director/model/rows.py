@@ -194,12 +194,18 @@ class VmRow(Row, frozen=True, kw_only=True):
     permanent_credentials: bool = False
     ready: bool = False  # the agent has answered
     orphaned_at: float | None = None
+    unreachable_at: float | None = None  # its agent never spoke, and it is kept to be looked at
     instance_name: str = ""
     az: str = ""
 
     @property
     def key(self) -> str:
         return self.agent_id
+
+    @property
+    def is_left(self) -> bool:
+        """Whether it is nobody's, and waits for a clean-up."""
+        return self.orphaned_at is not None or self.unreachable_at is not None
 
     @property
     def owner(self) -> str:

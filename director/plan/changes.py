@@ -93,6 +93,7 @@ def work_for(
         skip_drain=skip,
         mounted=disk is not None and disk.active and bool(disk.attached_to) and spec.id not in options.unmounted,
         running=row is not None and (row.dirty or (row.applied is not None and row.applied.state == "started")),
+        keep_unreachable=wanted.keep_unreachable,
     )
     untouched = Work(subject, group, Change(Depth.NOTHING), "unchanged", row, vm)
     if (options.only and group.name not in options.only) or (row is not None and row.ignore):

@@ -171,7 +171,7 @@ class _Yard:
             "id": agent,
             "networks": networks,
         }
-        steps.add(WaitAgent(agent_id=agent, spec=spec), "wait for the agent")
+        steps.add(WaitAgent(agent_id=agent, spec=spec, keep=wanted.keep_unreachable), "wait for the agent")
 
 
 def _step_id(build: Build) -> str:

@@ -53,6 +53,7 @@ class Subject(Struct, frozen=True):
     tolerate: bool = False
     running: bool = True
     mounted: bool = False
+    keep_unreachable: bool = False
 
     @property
     def disk_changes(self) -> bool:
@@ -106,7 +107,10 @@ def make_vm(steps: Steps, subject: Subject, *, purpose: str = "instance", standb
         standby=standby,
     )
     steps.add(vm, f"create VM for {spec.name}")
-    steps.add(WaitAgent(agent_id=subject.new_agent_id, spec=partial_spec(spec)), "wait for the agent")
+    steps.add(
+        WaitAgent(agent_id=subject.new_agent_id, spec=partial_spec(spec), keep=subject.keep_unreachable),
+        "wait for the agent",
+    )
 
 
 def stop_jobs(

@@ -63,7 +63,8 @@ class Wanted(Struct, frozen=True):
     """What is wanted: specs of all instances (service and errand ones) in manifest order, packages to build, the row to save.
 
     ``build_resources``: cloud properties that the CPI calculated for compilation.vm_resources. ``rotated``: by variable set, the absolute
-    names of variables that have another version now. ``avoid``: addresses that are nobody's to take.
+    names of variables that have another version now. ``avoid``: addresses that are nobody's to take. ``keep_unreachable``: VMs whose agents never speak
+    are kept to be looked at.
     """
 
     deployment: Deployment
@@ -78,3 +79,4 @@ class Wanted(Struct, frozen=True):
     first: bool = False
     director: str = ""
     avoid: tuple[str, ...] = ()
+    keep_unreachable: bool = False

@@ -70,7 +70,7 @@ async def find_unused(store: Store, request: CleanupRequest) -> Unused:
         stemcells=tuple(old),
         compiled=tuple(await _lost(store, releases, idle, stemcells, old)) if request.remove_all else (),
         disks=tuple(orphans) if request.remove_all and not request.keep_orphaned_disks else (),
-        vms=tuple(row for row in await store.find(VmRow) if row.orphaned_at is not None),
+        vms=tuple(row for row in await store.find(VmRow) if row.is_left),
         exported=tuple(
             row.name.removeprefix(EXPORTED) for row in await store.find(SettingRow) if row.name.startswith(EXPORTED)
         ),
@@ -122,7 +122,7 @@ async def _plan(house: House, context: TaskContext, request: CleanupRequest) -> 
             await house.blobs.delete(blob)
             await context.commit(Changes(delete=((SettingRow, f"{EXPORTED}{blob}"),)))
     stages = (
-        _stage(ORPHANED_VMS, [(vm.cid, DeleteVm(agent_id=vm.agent_id, release=True)) for vm in unused.vms]),
+        _stage(ORPHANED_VMS, [(vm.cid, _delete(vm)) for vm in unused.vms]),
         _stage("Deleting stemcells", [(row.key, DeleteStemcell(row_key=row.key)) for row in unused.stemcells]),
         _stage("Deleting orphaned disks", [(row.cid, DeleteDisk(object_key=row.object_key)) for row in unused.disks]),
     )
@@ -130,6 +130,11 @@ async def _plan(house: House, context: TaskContext, request: CleanupRequest) -> 
         name: len(getattr(unused, name)) for name in ("releases", "stemcells", "compiled", "disks", "vms", "exported")
     }
     return Plan("", tuple(one for one in stages if one.units), counts)
+
+
+def _delete(vm: VmRow) -> DeleteVm:
+    """A VM that never spoke leaves its instance the addresses."""
+    return DeleteVm(agent_id=vm.agent_id, release=vm.owner == vm.agent_id)
 
 
 def _stage(title: str, gone: Sequence[tuple[str, Action]]) -> Stage:

@@ -183,6 +183,7 @@ async def prepare(
         variable_set=variable_set,
         rotated={one.id: rotated(one.pins, pins) for one in sets},
         avoid=tuple(house.own_addresses),
+        keep_unreachable=request.keep_unreachable,
         first=row is None or row.manifest is None,
         director=house.site.name,
     )

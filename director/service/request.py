@@ -37,6 +37,7 @@ class DeployRequest(Struct, frozen=True):
     recreate_persistent_disks: bool = False
     recreate_vms_created_before: float | None = None
     fix: bool = False
+    keep_unreachable: bool = False
     dry_run: bool = False
     skip_drain: tuple[str, ...] = ()
     canaries: int | str | None = None

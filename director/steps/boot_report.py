@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from director.model.errors import AgentTimeout, CloudError, CloudNotSupported, DirectorError
+from director.model.errors import CloudError, CloudNotSupported, DirectorError, VmUnreachable
 from director.model.rows import InstanceRow, VmRow
 from director.steps import lookup
 from director.steps.boot_phases import End, Phase, Way
@@ -46,7 +46,7 @@ _ENDS = {
 }
 
 
-async def gave_up(io: Io, row: VmRow, way: Way, end: End | None, waited: float, advice: str = "") -> AgentTimeout:
+async def gave_up(io: Io, row: VmRow, way: Way, end: End | None, waited: float, advice: str = "") -> VmUnreachable:
     """The error; ``end`` None: all patience is spent. The contract's words come first, to the letter."""
     message = f"Timed out pinging VM '{row.cid}' with agent '{row.agent_id}' after {round(waited) if end else waited:g} seconds"
     if end in _ENDS:
@@ -70,7 +70,7 @@ async def gave_up(io: Io, row: VmRow, way: Way, end: End | None, waited: float, 
     remedy = ". ".join(one for one in (hint, advice) if one)
     if console:
         remedy += "\nThe end of its console:\n" + "\n".join(f"  {line}" for line in console)
-    found = AgentTimeout(told, agent_id=row.agent_id, method="ping")
+    found = VmUnreachable(told, agent_id=row.agent_id, method="ping")
     found.remedy = remedy
     return found
 

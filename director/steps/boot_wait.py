@@ -20,7 +20,7 @@ CONFIRM = 2.0
 
 
 async def until_ready(io: Io, row: VmRow, *, advice: str = "") -> None:
-    """Ping until answered. `AgentTimeout` tells how far the VM came; ``advice`` is added to its remedy."""
+    """Ping until answered. `VmUnreachable` tells how far the VM came; ``advice`` is added to its remedy."""
     seconds, limits, began = io.site.agent_wait_timeout, io.site.boot_limits, io.clock.now()
     first = min(io.boots.first_look(row, limits), seconds)
     try:

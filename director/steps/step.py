@@ -126,3 +126,11 @@ class StepRun(Generic[A]):
     async def recover(self, io: Io, entry: JournalEntry) -> Recovery:
         """After a crash between intent and result: ask the cloud or the agent what became of it."""
         return Repeat()
+
+    def leaves(self, error: Exception) -> bool:
+        """Whether a failed `run` left something that `tidy` has to see to."""
+        return False
+
+    async def tidy(self, io: Io) -> Changes:
+        """After a failure that `leaves` something, and again after a crash in here: what it returns is committed with the failure."""
+        return Changes()

@@ -9,10 +9,11 @@ from msgspec.structs import replace
 
 from director.model.actions import WaitAgent
 from director.model.deployment import Document
-from director.model.errors import NotFound
+from director.model.errors import NotFound, VmUnreachable
 from director.model.rows import VmRow
 from director.ports.agents import Identity
 from director.ports.store import Changes
+from director.steps import vm_removal
 from director.steps.agent_call import act, act_if_known, ask
 from director.steps.boot_wait import until_ready
 from director.steps.step import Intent, Io, Outcome, StepRun
@@ -32,7 +33,7 @@ class WaitAgentStep(StepRun[WaitAgent]):
         # making a key takes long, and so does a boot
         making = asyncio.ensure_future(io.agents.identity(row.agent_id, bootstrap=False)) if rotate else None
         try:
-            await until_ready(io, row)
+            await until_ready(io, row, advice=self._advice(io))
             if making is not None or io.site.trusted_certs:
                 await self._settings(io, row, await making if making is not None else None)
         finally:
@@ -46,6 +47,30 @@ class WaitAgentStep(StepRun[WaitAgent]):
         known = replace(row, ready=True, networks=networks, permanent_credentials=row.permanent_credentials or rotate)
         return Outcome(Changes(put=[known]))
 
+    def leaves(self, error: Exception) -> bool:
+        """A VM whose agent never spoke, as the contract has it."""
+        return isinstance(error, VmUnreachable)
+
+    async def tidy(self, io: Io) -> Changes:
+        """It is deleted, or kept to be looked at until the next deploy or clean-up."""
+        row = await io.store.get(VmRow, self.args.agent_id)
+        if row is None:
+            return Changes()
+        if self._keeps(io):
+            kept = replace(row, unreachable_at=io.clock.now())
+            return Changes(put=[kept]) + await vm_removal.let_go(io, row)
+        cid = await vm_removal.delete(io, row)
+        await io.agents.expel([row.agent_id])
+        return await vm_removal.forgotten(io, row, cid, release=row.owner == row.agent_id)
+
+    def _keeps(self, io: Io) -> bool:
+        return self.args.keep or io.site.keep_unreachable_vms
+
+    def _advice(self, io: Io) -> str:
+        if self._keeps(io):
+            return "The VM is kept until the next deploy or clean-up, and listed by orphaned-vms"
+        return "The VM is deleted; deploy with --keep-unreachable to look at one"
+
     async def _settings(self, io: Io, row: VmRow, one: Identity | None) -> None:
         settings: dict[str, Any] = {"trusted_certs": io.site.trusted_certs, "disk_associations": []}
         if one is not None:
@@ -53,7 +78,7 @@ class WaitAgentStep(StepRun[WaitAgent]):
             settings["mbus"] = {"cert": cert}
         await act_if_known(io, row.agent_id, "update_settings", settings)
         if one is not None:
-            await until_ready(io, row)
+            await until_ready(io, row, advice=self._advice(io))
 
 
 def _learned(networks: Document, state: Any) -> Document:

@@ -24,6 +24,7 @@ from meristem.formats.values import Value, is_hash, text_or_none
     flag("--recreate-persistent-disks", help="Recreate all persistent disks."),
     option("--recreate-vms-created-before", metavar="RFC3339", help="Recreate only VMs older than this."),
     flag("--fix", help="Recreate unresponsive instances."),
+    flag("--keep-unreachable", help="Keep a new VM whose agent never speaks, to look at it."),
     flag("--fix-releases", help="Re-upload releases, replacing corrupt parts."),
     option(
         "--skip-drain",
@@ -115,7 +116,7 @@ def _planned(given: dict[str, Any]) -> dict[str, str | None]:
 
 def _query(given: dict[str, Any]) -> dict[str, str | None]:
     before = given["recreate_vms_created_before"]
-    names = ("recreate_persistent_disks", "fix", "dry_run", "force_latest_variables")
+    names = ("recreate_persistent_disks", "fix", "dry_run", "force_latest_variables", "keep_unreachable")
     query: dict[str, str | None] = {name: "true" if given[name] else None for name in names}
     query["recreate"] = "true" if given["recreate"] or before else None
     query["recreate_vms_created_before"] = before

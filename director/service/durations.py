@@ -13,6 +13,7 @@ from director.model.plan import Plan
 from director.model.rows import JournalEntry
 from director.plan.durations import MOST, expected, fold, outdated, samples, timed
 from director.ports.store import Changes, Store
+from director.service.aside import aside
 from director.service.house import House
 
 Function = Callable[[House, TaskContext], Awaitable[str | None]]
@@ -23,7 +24,7 @@ async def with_expected(store: Store, plan: Plan) -> Plan:
     """The plan, each step with the seconds that it should take, as far as they are known."""
     if not _worth(plan):
         return plan
-    return expected(plan, await store.find(DurationRow))
+    return await aside(_units(plan), expected, plan, await store.find(DurationRow))
 
 
 async def learning(function: Function, house: House, context: TaskContext) -> str | None:
@@ -59,7 +60,7 @@ async def _remember(house: House, context: TaskContext) -> None:
         for entry in await store.find(JournalEntry, task_id=context.task.id, state=DONE)
         if entry.ended_at is not None and not entry.settled
     }
-    found = samples(plan, took)
+    found = await aside(_units(plan), samples, plan, took)
     if not found:
         return
     for attempt in range(1, _TRIES + 1):
@@ -83,3 +84,7 @@ async def _remember(house: House, context: TaskContext) -> None:
 
 def _worth(plan: Plan) -> bool:
     return any(timed(step) for stage in plan.stages for unit in stage.units for step in unit.steps)
+
+
+def _units(plan: Plan) -> int:
+    return sum(len(stage.units) for stage in plan.stages)

@@ -8,6 +8,7 @@ from director.model.deployment import Document
 from director.model.plan import Cause, Plan
 from director.plan.causes import HIDDEN
 from director.plan.forecast import Forecast, Guess, by_group, forecast, stays_down
+from director.service.aside import aside
 from director.service.house import House
 from director.service.planning import prepare
 from director.service.request import DeployRequest
@@ -18,7 +19,12 @@ _PRIVATE = {"properties", "links", "env"}
 async def preview(house: House, request: DeployRequest, *, redact: bool = True) -> Document:
     """Stages, units, steps with causes, and counts."""
     prepared = await prepare(house, request, "preview", ask_agents=False)
-    return show(prepared.plan, redact=redact)
+    return await shown(prepared.plan, redact=redact)
+
+
+async def shown(plan: Plan, *, redact: bool = True) -> Document:
+    """`show`, beside the event loop when the plan is large."""
+    return await aside(sum(len(stage.units) for stage in plan.stages), show, plan, redact=redact)
 
 
 def show(plan: Plan, *, redact: bool = True) -> Document:
@@ -33,6 +39,7 @@ def show(plan: Plan, *, redact: bool = True) -> Document:
                 {
                     "title": unit.task,
                     "forecast": _guess(found.units[stage.id, unit.id]),
+                    "downtime": _guess(found.downtime.get((stage.id, unit.id))),
                     "steps": [
                         {
                             "kind": step.kind,
@@ -75,8 +82,9 @@ def told(plan: Plan, found: Forecast) -> Document:
     }
 
 
-def _guess(one: Guess) -> Document:
-    return {"seconds": _rounded(one.seconds), "whole": one.whole}
+def _guess(one: Guess | None) -> Document | None:
+    """``waits`` of the seconds are waits that policy asks for; ``whole`` false: something in it was never timed."""
+    return one and {"seconds": _rounded(one.seconds), "waits": _rounded(one.waits), "whole": one.whole}
 
 
 def _rounded(seconds: float | None) -> float | None:

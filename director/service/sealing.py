@@ -16,9 +16,10 @@ from director.model.deployment import Document
 from director.model.errors import BadRequest
 from director.plan.seal import moved, plan_items
 from director.ports.task_log import TaskLog
+from director.service.aside import aside
 from director.service.house import House
 from director.service.planning import Prepared, prepare
-from director.service.preview import show
+from director.service.preview import shown
 from director.service.request import DeployRequest, Sealed
 
 VERSION = 1
@@ -47,6 +48,7 @@ async def seal(house: House, request: DeployRequest, *, redact: bool = True) -> 
     seed = f"sealed/{uuid.uuid4()}"
     prepared = await prepare(house, request, seed, task=0)
     now = house.clock.now()
+    plan = await shown(prepared.plan, redact=redact)
     document = SealedPlan(
         meristem_plan=VERSION,
         deployment=request.deployment,
@@ -54,8 +56,8 @@ async def seal(house: House, request: DeployRequest, *, redact: bool = True) -> 
         made_at=datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         made_by=request.user,
         request=_kept(request),
-        seal=_sealed(house, prepared, seed, now),
-        plan=show(prepared.plan, redact=redact),
+        seal=await aside(len(prepared.specs), _sealed, house, prepared, seed, now),
+        plan=plan,
     )
     return msgspec.to_builtins(msgspec.structs.replace(document, mac=_mac(house, document)))
 
@@ -89,7 +91,7 @@ async def prepare_sealed(
 ) -> Prepared:
     """Plan once more from the sealed seed. Raises, naming what moved, unless it comes to the same plan from the same inputs."""
     prepared = await prepare(house, request, sealed.seed, task=task, log=log)
-    now = _sealed(house, prepared, sealed.seed, house.clock.now())
+    now = await aside(len(prepared.specs), _sealed, house, prepared, sealed.seed, house.clock.now())
     # what is done otherwise follows from what it is made from, unless the director itself is another
     told = moved(sealed.inputs, now.inputs) or moved(sealed.steps, now.steps) or _made_before(prepared)
     if told:

@@ -17,6 +17,7 @@ from meristem.cli.failure import CliError
 from meristem.formats.values import Hash, Value, as_value, hashes, is_hash, text_or_none
 
 _TIMEOUT = httpx2.Timeout(60.0, connect=10.0)
+_PLANNING = httpx2.Timeout(600.0, connect=10.0)
 _NO_TIMEOUT = httpx2.Timeout(None, connect=10.0)
 _GOOD = (200, 201, 204, 206, 302, 303)
 
@@ -60,8 +61,9 @@ class Director:
         return self._decoded(self._send(method, path, query, content, headers))
 
     def send_text(self, method: str, path: str, text: str, query: Mapping[str, str | None] | None = None) -> Value:
-        """A request with a YAML body."""
-        return self._decoded(self._send(method, path, query, text.encode(), {"Content-Type": "text/yaml"}))
+        """A request with a YAML body. The director may plan and render before it answers."""
+        headers = {"Content-Type": "text/yaml"}
+        return self._decoded(self._send(method, path, query, text.encode(), headers, timeout=_PLANNING))
 
     def start(
         self,

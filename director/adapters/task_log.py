@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from director.model.errors import LeaseLost
+from director.model.errors import LeaseLost, StoreAway
 from director.model.events import Progress
 from director.ports.clock import Clock
 from director.ports.store import Lease, Store
@@ -71,6 +71,8 @@ class StoreTaskLog:
                         lease = self._lease() if self._lease is not None else None
                         await self._store.append_output(self._task_id, kind, "".join(texts), lease=lease)
                         written += len(texts)
+                except StoreAway:
+                    raise
                 except LeaseLost:
                     written = len(lines)
                     self._waiting.clear()

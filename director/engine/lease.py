@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from types import TracebackType
 
-from director.model.errors import LeaseLost
+from director.model.errors import LeaseLost, StoreAway
 from director.ports.store import Lease, Store
 
 TERM = 30.0
@@ -129,10 +129,12 @@ class Hold:
             await asyncio.sleep(self._term / 3)
             try:
                 await self._renew()
+            except StoreAway:
+                await asyncio.sleep(self._term / 30)  # it may come back; check() knows when it is too late
             except LeaseLost:
                 return
             except Exception:
-                await asyncio.sleep(self._term / 30)  # the database may come back; check() knows when it is too late
+                await asyncio.sleep(self._term / 30)
 
     async def _renew(self) -> None:
         async with self._renewing:
@@ -142,6 +144,8 @@ class Hold:
                     renewed = await self._store.renew(lease, self._term)
                     if name in self._leases:
                         self._leases[name] = renewed
+            except StoreAway:
+                raise
             except LeaseLost as error:
                 self._lost = error
                 raise

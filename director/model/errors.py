@@ -106,6 +106,14 @@ class LeaseLost(DirectorError):
     code = 10002
 
 
+class StoreAway(LeaseLost):
+    """The store was not there for as long as calls wait: whether a lease is still held cannot be known, so whoever holds one stops as if it
+    were lost. No fault of what was being done, and no end of the task."""
+
+    code = 10004
+    status = 503
+
+
 class RowChanged(DirectorError):
     """A commit expected a row as it was read, and it has changed since: read again and decide anew."""
 

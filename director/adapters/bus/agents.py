@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -95,7 +94,7 @@ class NatsAgents:
     ) -> Any:
         """See the port. A synchronous answer is returned as it is."""
         try:
-            async with asyncio.timeout(timeout):
+            async with self._connection.clock.limit(timeout):
                 with self._exchange.conversation(agent_id, log) as talk:
                     if adopt:
                         try:
@@ -113,9 +112,10 @@ class NatsAgents:
 
     async def wait_until_ready(self, agent_id: str, timeout: float, log: AgentLog | None = None) -> None:
         """A ping a second; five a second while the agent is not on the bus at all."""
-        deadline = time.monotonic() + timeout
+        clock = self._connection.clock
+        deadline = clock.now() + timeout
         while True:
-            left = deadline - time.monotonic()
+            left = deadline - clock.now()
             try:
                 answer = await self._exchange.ask_once(agent_id, "ping", timeout=max(0.05, min(1.0, left)), log=log)
                 if not (answer.fault or "").startswith("restarting agent"):
@@ -124,7 +124,7 @@ class NatsAgents:
                 await asyncio.sleep(0.2)
             except AgentTimeout:
                 log = None  # one line is enough for all those pings
-            if time.monotonic() >= deadline:
+            if clock.now() >= deadline:
                 raise AgentTimeout(
                     f"Timed out pinging agent '{agent_id}' after {timeout:g} seconds",
                     agent_id=agent_id,
@@ -137,7 +137,9 @@ class NatsAgents:
 
         def one(agent_id: str, addresses: Sequence[str]) -> Sighting:
             at, why = max((refused[one] for one in addresses if one in refused), default=(0.0, ""))
-            return Sighting(self._exchange.listening.get(agent_id), why, at)
+            # while the bus is away, and just after, it tells nothing about agents
+            there = self._exchange.listening.get(agent_id) if self._connection.clock.runs else None
+            return Sighting(there, why, at)
 
         return {agent_id: one(agent_id, addresses) for agent_id, addresses in agents.items()}
 
@@ -205,7 +207,7 @@ class NatsAgents:
 
     async def _follow(self, talk: Conversation, method: str, task_id: str, *, fence: int, adopted: bool) -> Any:
         """Until the task ends: told by a push on the conversation, or found by get_task."""
-        heard = time.monotonic()
+        heard = self._connection.clock.now()
         polls = 0
         if method != "update_settings":
             await self._learn(talk)
@@ -220,10 +222,10 @@ class NatsAgents:
                     talk.agent_id, "get_task", [task_id], timeout=_POLL_REPLY, fence=fence, log=talk.log
                 )
             except AgentTimeout:
-                if time.monotonic() - heard > _SILENCE:
+                if self._connection.clock.now() - heard > _SILENCE:
                     raise
             else:
-                heard = time.monotonic()
+                heard = self._connection.clock.now()
                 if not answer.running_task and not (answer.fault or "").startswith("restarting agent"):
                     return answer.result(talk.agent_id, method)
 

@@ -15,6 +15,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
+from director.adapters.bus.clock import BusClock
 from director.model.bus_urls import bus_urls
 from director.model.errors import DirectorError, Place
 
@@ -62,6 +63,7 @@ class Connection:
         self._opening = asyncio.Lock()
         self._reopening: asyncio.Task[None] | None = None
         self._closing = False
+        self.clock = BusClock()
         self.on_back: list[Callable[[], None]] = []
         """Called when the connection is there again after a loss: what was sent just before may have gone with it."""
 
@@ -113,6 +115,7 @@ class Connection:
 
         async def lost() -> None:
             if not self._closing:
+                self.clock.lost()
                 _log.warning("bus %s: connection lost, trying %s", self._name, ", ".join(self._urls))
 
         async def back() -> None:
@@ -120,6 +123,7 @@ class Connection:
 
         async def closed() -> None:
             if not self._closing and self._client is not None:
+                self.clock.lost()
                 self._reopening = asyncio.create_task(self._reopen(), name=f"bus-{self._name}")
 
         try:
@@ -163,6 +167,7 @@ class Connection:
                 return
 
     def _tell_back(self) -> None:
+        self.clock.back()
         _log.info("bus %s: connected again", self._name)
         for listener in self.on_back:
             listener()

@@ -99,7 +99,7 @@ class Exchange:
             talk.log(f"SENT: {subject} {_line(request)}")
         payload = msgspec.json.encode(request)
         try:
-            async with asyncio.timeout(timeout):
+            async with self._connection.clock.limit(timeout):
                 while True:
                     talk.again.clear()
                     client = await self._connection.client()

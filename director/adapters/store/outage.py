@@ -8,7 +8,7 @@ import time
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from director.model.errors import DirectorError
+from director.model.errors import StoreAway
 
 RETRY = 0.5
 PASSING_STATES = ("25P03", "40001", "40P01", "55P03", "57P01", "57P02", "57P03", "57P05")
@@ -16,11 +16,8 @@ PASSING_STATES = ("25P03", "40001", "40P01", "55P03", "57P01", "57P02", "57P03",
 _log = structlog.get_logger(__name__)
 
 
-class DatabaseAway(DirectorError):
-    """The database was not there for as long as calls wait. A commit that ends so may have taken effect or not."""
-
-    code = 10004
-    status = 503
+class DatabaseAway(StoreAway):
+    """A commit that ends so may have taken effect or not."""
 
 
 def passing(error: BaseException) -> bool:

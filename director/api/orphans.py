@@ -1,4 +1,4 @@
-"""What belongs to nobody, and getting rid of it: /disks, /orphan_disks, /orphaned_vms, /vms, /cleanup (director API §8)."""
+"""What belongs to nobody, and getting rid of it: /disks, /orphan_disks, /orphaned_vms, /possible_orphans, /vms, /cleanup (director API §8)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from director.api.catalogue import show_stemcell
 from director.api.desk import Desk
 from director.api.replies import flag, hash_of, json, json_object, to_task
 from director.model.deployment import Document
-from director.model.rows import DiskRow, InstanceRow, ReleaseRow, VmRow
+from director.model.rows import DiskRow, InstanceRow, PossibleOrphanRow, ReleaseRow, VmRow
 from director.ports.store import Store
 from director.service.cleanup import CleanupRequest, find_unused
 from director.service.delete_vm import DeleteVmRequest
 from director.service.deletions import DiskRequest
 from director.service.instances import iso
+from director.service.possible_orphans import OrphanRequest, show
 
 
 def routes(desk: Desk) -> APIRouter:
@@ -47,6 +48,17 @@ def routes(desk: Desk) -> APIRouter:
     async def orphaned_vms(request: Request) -> Response:
         require(request, desk, READ)
         return json([await show_vm(store, row) for row in await store.find(VmRow) if row.is_left])
+
+    @router.get("/possible_orphans")
+    async def possible_orphans(request: Request) -> Response:
+        require(request, desk, READ)
+        return json([show(row) for row in await store.find(PossibleOrphanRow)])
+
+    @router.delete("/possible_orphans/{key:path}")
+    async def settle(request: Request, key: str) -> Response:
+        caller = require(request, desk, ADMIN)
+        wanted = OrphanRequest(key, request.query_params.get("cid", ""))
+        return await start(caller, "delete_possible_orphan", f"settle possible orphan {key}", wanted)
 
     @router.delete("/vms/{cid:path}")
     async def delete_vm(request: Request, cid: str) -> Response:

@@ -128,9 +128,9 @@ async def settle(hands: Hands, step: Step, entry: JournalEntry, first: DirectorE
     else:
         unknown = DirectorError(
             f"{describe(first)}. {recovery.message}" if first is not None else recovery.message,
-            remedy="Look for it in the cloud; it is listed with all that is known of it and is not made a second time silently.",
+            remedy="Look for it in the cloud; `meristem possible-orphans` lists all that is known of it, and it is not made a second time silently.",
         )
-        await hands.journal.failed(step, entry, unknown)
+        await hands.journal.failed(step, entry, unknown, recovery.changes)
         raise unknown
     return hands.journal.state(step)
 

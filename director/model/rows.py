@@ -15,6 +15,7 @@ from director.model.bus_rows import BusRow as BusRow
 from director.model.deployment import Document
 from director.model.durations import DurationRow as DurationRow
 from director.model.instance import InstanceSpec
+from director.model.possible_orphans import PossibleOrphanRow as PossibleOrphanRow
 from director.model.row import Row
 from director.model.uploads import CompiledPackageRow as CompiledPackageRow
 from director.model.uploads import JobRow as JobRow
@@ -355,4 +356,5 @@ ROWS: tuple[type[Row], ...] = (
     BusAgentRow,
     BusNodeRow,
     DurationRow,
+    PossibleOrphanRow,
 )

@@ -22,6 +22,7 @@ from director.service.audit import audited
 from director.service.deletions import delete_releases
 from director.service.export_release import EXPORTED
 from director.service.house import House
+from director.service.possible_orphans import look_again
 from director.service.stage import StageLog
 from meristem.formats import versions
 
@@ -104,6 +105,9 @@ async def _plan(house: House, context: TaskContext, request: CleanupRequest) -> 
     """Rows and blobs go at once; what lies in clouds goes by steps."""
     for name in sorted({row.name for row in (await find_unused(house.store, request)).releases}):
         await context.lock(f"release/{name}")
+    settled = await look_again(house, context)
+    if settled:
+        context.log.warning(f"{settled} possible orphan(s) were looked up again and are settled")
     unused = await find_unused(house.store, request)
     if [lock for lock in await locks(house.store) if lock.type == "deployment"]:
         context.log.warning("A deployment is in progress; releases and stemcells are left for the next clean-up")

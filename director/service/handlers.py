@@ -18,6 +18,7 @@ from director.service.export_release import run_export_release
 from director.service.house import House
 from director.service.instances import run_vm_state
 from director.service.logs import run_fetch_logs
+from director.service.possible_orphans import run_possible_orphan
 from director.service.resolve import run_resolve, run_scan_and_fix
 from director.service.scan import run_scan
 from director.service.ssh import run_ssh
@@ -41,6 +42,7 @@ _BY_TYPE: dict[str, Callable[[House, TaskContext], Awaitable[str | None]]] = {
     "run_errand": run_errand,
     "cck_scan": run_scan,
     "delete_artifacts": run_cleanup,
+    "delete_possible_orphan": run_possible_orphan,
     "scheduled_orphaned_vm_cleanup": run_orphaned_vms,
     "delete_vm": run_delete_vm,
     "export_release": run_export_release,

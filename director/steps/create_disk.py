@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from director.model.actions import CreateDisk
-from director.model.rows import DiskRow, InstanceRow, JournalEntry
+from director.model.rows import DiskRow, InstanceRow, JournalEntry, PossibleOrphanRow
 from director.ports.store import Changes
 from director.steps import lookup, made
 from director.steps.step import Adopt, Intent, Io, Outcome, Recovery, Repeat, StepRun, Unknown
@@ -49,8 +49,25 @@ class CreateDiskStep(StepRun[CreateDisk]):
     async def recover(self, io: Io, entry: JournalEntry) -> Recovery:
         found = await made.find(io, await io.clouds.get(self.args.cpi), "disk", self.args.object_key)
         if isinstance(found, Unknown):
-            return found
+            return Unknown(found.message, self._listed(entry))
         return Repeat() if found is None else Adopt(await self._made(io, found))
+
+    def _listed(self, entry: JournalEntry) -> Changes:
+        """As a possible orphan, in place of its row."""
+        args = self.args
+        orphan = PossibleOrphanRow(
+            object_key=args.object_key,
+            kind="disk",
+            cpi=args.cpi,
+            deployment=args.deployment,
+            instance_name=args.instance_name,
+            az=args.az,
+            size=args.disk.size,
+            cloud_properties=args.disk.cloud_properties,
+            since=entry.intended_at,
+            task=entry.task_id,
+        )
+        return Changes(put=[orphan], delete=[(DiskRow, args.object_key)])
 
     async def _made(self, io: Io, cid: str) -> Outcome:
         row = await lookup.disk(io, self.args.object_key)

@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from director.model.actions import CreateStemcell
-from director.model.rows import JournalEntry, StemcellRow
+from director.model.rows import JournalEntry, PossibleOrphanRow, StemcellRow
 from director.ports.store import Changes
 from director.steps import made
 from director.steps.step import Adopt, Intent, Io, Outcome, Recovery, Repeat, StepRun, Unknown
@@ -33,7 +33,16 @@ class CreateStemcellStep(StepRun[CreateStemcell]):
     async def recover(self, io: Io, entry: JournalEntry) -> Recovery:
         found = await made.find(io, await io.clouds.get(self._row.cpi), "stemcell", self.args.object_key)
         if isinstance(found, Unknown):
-            return found
+            orphan = PossibleOrphanRow(
+                object_key=self.args.object_key,
+                kind="stemcell",
+                cpi=self._row.cpi,
+                instance_name=f"{self._row.name}/{self._row.version}",
+                cloud_properties=self.args.cloud_properties,
+                since=entry.intended_at,
+                task=entry.task_id,
+            )
+            return Unknown(found.message, Changes(put=[orphan]))
         return Repeat() if found is None else Adopt(self._made(found))
 
     @property

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from director.model.actions import CreateVm
 from director.model.errors import BadRequest, CloudError, CloudNotSupported, CloudUnsettled
-from director.model.rows import AddressRow, DiskRow, InstanceRow, JournalEntry, Row, VmRow
+from director.model.rows import AddressRow, DiskRow, InstanceRow, JournalEntry, PossibleOrphanRow, Row, VmRow
 from director.ports.cloud import Cloud, VmCreated
 from director.ports.store import Changes
 from director.steps import lookup, made
@@ -65,7 +65,7 @@ class CreateVmStep(StepRun[CreateVm]):
         cloud = await io.clouds.get(self.args.vm.cpi)
         found = await made.find(io, cloud, "vm", self.args.object_key)
         if isinstance(found, Unknown):
-            return found
+            return Unknown(found.message, await self._listed(io, entry))
         return Repeat() if found is None else Adopt(await self._made(io, cloud, VmCreated(found)))
 
     async def _create(self, io: Io, cloud: Cloud) -> VmCreated:
@@ -119,6 +119,31 @@ class CreateVmStep(StepRun[CreateVm]):
             put.append(replace(instance, agent_id=args.agent_id))
         return Outcome(Changes(put=put), {"cid": vm.cid})
 
+    async def _listed(self, io: Io, entry: JournalEntry) -> Changes:
+        """As a possible orphan, in place of its row. Its addresses are nobody else's until it is found or dismissed."""
+        args = self.args
+        row = await io.store.get(VmRow, args.agent_id)
+        instance = await io.store.get(InstanceRow, args.instance_id) if args.instance_id else None
+        own = [str(one["ip"]) for one in args.vm.networks.values() if one.get("ip")]
+        held = [await io.store.get(AddressRow, one) for one in own]
+        owner = args.instance_id if args.instance_id and not args.standby else args.agent_id
+        orphan = PossibleOrphanRow(
+            object_key=args.object_key,
+            kind="vm",
+            cpi=args.vm.cpi,
+            deployment=args.deployment,
+            instance_name=instance.name if instance is not None else args.purpose,
+            az=instance.az if instance is not None else "",
+            agent_id=args.agent_id,
+            addresses=tuple(own),
+            cloud_properties=args.vm.cloud_properties,
+            tags=args.tags,
+            since=entry.intended_at,
+            task=entry.task_id,
+        )
+        moved = [replace(one, owner=args.object_key) for one in held if one is not None and one.owner == owner]
+        return Changes(put=[orphan, *moved], delete=[(VmRow, row.key)] if row is not None else ())
+
     async def _addresses(self, io: Io) -> Changes:
         """Rows for the addresses of manual and vip networks; those that the owner has no more use for go."""
         args = self.args
@@ -133,10 +158,13 @@ class CreateVmStep(StepRun[CreateVm]):
             wanted.add(address)
             known = await io.store.get(AddressRow, address)
             if known is not None and known.owner != owner:
+                lost = await io.store.get(PossibleOrphanRow, known.owner)
                 raise BadRequest(
                     f"Address {address} of network '{network}' is held by '{known.owner}' of deployment '{known.deployment}'",
                     code=130010,
-                    remedy="Deploy again: the plan is older than the reservation.",
+                    remedy="It is a possible orphan's: see `meristem possible-orphans`."
+                    if lost is not None
+                    else "Deploy again: the plan is older than the reservation.",
                 )
             static = known.static if known is not None else False
             put.append(

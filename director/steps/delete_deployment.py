@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from director.model.actions import DeleteDeployment
-from director.model.rows import AddressRow, DeploymentRow, Row, VariableRow, VariableSetRow, VmRow
+from director.model.rows import AddressRow, DeploymentRow, PossibleOrphanRow, Row, VariableRow, VariableSetRow, VmRow
 from director.ports.store import Changes
 from director.steps.step import Intent, Io, Outcome, StepRun
 
@@ -17,8 +17,9 @@ class DeleteDeploymentStep(StepRun[DeleteDeployment]):
         name = self.args.name
         delete: list[tuple[type[Row], str]] = [(DeploymentRow, name)]
         delete += [(VariableSetRow, one.key) for one in await io.store.find(VariableSetRow, deployment=name)]
-        # a VM that waits for its deletion may still use its addresses
-        kept = {one.owner for one in await io.store.find(VmRow, deployment=name) if one.orphaned_at is not None}
+        # a VM that waits for its deletion, or may exist, may still use its addresses
+        kept = {one.key for one in await io.store.find(PossibleOrphanRow, deployment=name)}
+        kept |= {one.owner for one in await io.store.find(VmRow, deployment=name) if one.orphaned_at is not None}
         held = await io.store.find(AddressRow, deployment=name)
         delete += [(AddressRow, one.key) for one in held if one.owner not in kept]
         own = f"/{io.site.name}/{name}/"

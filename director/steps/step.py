@@ -98,9 +98,11 @@ class Repeat:
 
 @dataclass(frozen=True)
 class Unknown:
-    """Nobody can tell (a CPI without ``find``): never repeated silently; told to the operator as a possible orphan."""
+    """Nobody can tell (a CPI without ``find``): never repeated silently; told to the operator as a possible orphan. ``changes`` list it, and
+    are committed with the step's failure."""
 
     message: str
+    changes: Changes = field(default_factory=Changes)
 
 
 Recovery = Adopt | Repeat | Unknown

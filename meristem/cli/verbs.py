@@ -70,6 +70,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "attach-disk": ("attach_disk", "Give a disk to an instance"),
     "delete-disk": ("delete_disk", "Delete an orphaned disk"),
     "orphan-disk": ("orphan_disk", "Orphan a disk"),
+    "possible-orphans": ("possible_orphans", "List what may exist in a cloud although nobody can tell"),
+    "delete-possible-orphan": ("delete_possible_orphan", "Delete a possible orphan by its CID, or dismiss it"),
     "orphaned-vms": ("orphaned_vms", "List orphaned VMs"),
     "delete-vm": ("delete_vm", "Delete a VM by CID"),
     "networks": ("networks", "List orphaned networks"),

@@ -17,7 +17,7 @@ from director.engine.lease import Hold
 from director.engine.run import run_plan
 from director.model.errors import AgentError, LeaseLost
 from director.model.plan import Plan, Step
-from director.model.rows import JournalEntry, Task, VmRow
+from director.model.rows import JournalEntry, PossibleOrphanRow, Task, VmRow
 from tests.recovery.plans import first_deploy
 from tests.recovery.world import World
 
@@ -99,9 +99,9 @@ async def test_a_creation_that_nobody_can_look_up_is_told_and_never_repeated(mak
     assert [(entry.kind, entry.state, entry.object_key) for entry in entries] == [
         ("create_vm", "failed", "key-compiler")
     ]
-    row = await world.store.get(VmRow, "compiler")
-    assert row is not None
-    assert row.cid == ""
+    (row,) = await world.store.find(PossibleOrphanRow)
+    assert (row.object_key, row.agent_id, row.kind) == ("key-compiler", "compiler", "vm")
+    assert await world.store.get(VmRow, "compiler") is None
 
 
 @pytest.mark.parametrize("happened", [True, False], ids=["happened", "did not happen"])

@@ -10,7 +10,7 @@ from sqlalchemy.types import TypeEngine
 
 from director.model.rows import ROWS, Row
 
-HEAD = "0003"
+HEAD = "0004"
 
 metadata = MetaData()
 

@@ -58,7 +58,7 @@ async def run_possible_orphan(house: House, context: TaskContext) -> str | None:
         async with StageLog(context.log, "Deleting possible orphan").task(f"{row.kind} {request.cid}"):
             await _delete(house, context, row, request.cid)
     await context.commit(await forgotten(house.store, row))
-    await audit(house, context.task, "delete" if request.cid else "dismiss", row.kind, request.cid or row.object_key)
+    await audit(house, context, "delete" if request.cid else "dismiss", row.kind, request.cid or row.object_key)
     return f"{row.kind} {request.cid} deleted" if request.cid else f"possible orphan {row.object_key} dismissed"
 
 

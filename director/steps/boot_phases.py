@@ -51,6 +51,7 @@ class Way:
         self._boots: list[str] = []
         self._was_on = False
         self._off = 0
+        self._gone = 0
         self._known: VmStatus | None = None
         self.phase = Phase.SPEECH
         self.since = began
@@ -68,8 +69,8 @@ class Way:
 
     @property
     def doubtful(self) -> bool:
-        """It was seen off once, which another look will settle."""
-        return self._off > 0
+        """It was seen off, or gone, once: another look will settle that."""
+        return self._off > 0 or self._gone > 0
 
     def limit(self, phase: Phase) -> float:
         """Seconds; 0 for none."""
@@ -94,7 +95,10 @@ class Way:
         if look.vm is not None:
             self._known = look.vm
             if not look.vm.exists:
-                return End.GONE
+                # a cloud of many parts may know a new VM in one and not yet in another
+                self._gone += 1
+                return End.GONE if self._gone > 1 else None
+            self._gone = 0
         phase = self._phase(look)
         if phase is not self.phase:
             # at the first look the phase may have begun with the wait

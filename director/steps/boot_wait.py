@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SLOWER, SLOWEST = 1.25, 15.0
 CONFIRM = 2.0
-"""Seconds until a VM that was seen off is looked at again."""
+"""Seconds until a VM that was seen off, or gone, is looked at again."""
 
 
 async def until_ready(io: Io, row: VmRow, *, advice: str = "") -> None:

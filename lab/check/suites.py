@@ -33,6 +33,7 @@ LONG = (
     "tests/contract/api/test_api_nasty.py",
     "tests/contract/cli/test_real_director.py",
     "tests/unit/cpi_sim/test_sim_director.py",
+    "tests/unit/cpi_sim/test_sim_boots.py",
 )
 """Tests that take whole deployments or thousands of requests, beside those of the folders of their own."""
 

@@ -85,7 +85,7 @@ class SimCloud:
             return Counter(books.counters(prefix))
 
 
-def build_sim_world(directory: Path, agent_wait: float = 30) -> SimWorld:
+def build_sim_world(directory: Path, agent_wait: float = 30, **meristem: Any) -> SimWorld:
     """Certificates, bus and director; stemcell and release are built, the release is uploaded."""
     authority = Authority(directory / "certs")
     bus = start_bus(directory / "nats", authority)
@@ -97,6 +97,7 @@ def build_sim_world(directory: Path, agent_wait: float = 30) -> SimWorld:
     document["cloud"] = {}
     document["agent"] = {"agent_wait_timeout": agent_wait}
     document["meristem"]["cpi"] = {"type": "sim", "properties": {"state_dir": str(directory / "default")}}
+    document["meristem"] |= meristem
     # one key per VM is enough here: making keys is what takes longest
     document["enable_short_lived_nats_bootstrap_credentials"] = False
     config = directory / "director.yml"

@@ -92,8 +92,10 @@ def test_a_vm_that_never_boots_ends_the_task_with_its_name(world: SimWorld) -> N
     failed = world.api.deploy(fleet("dark", front=2), expect="error")
     assert "Timed out pinging VM 'sim-vm-2'" in failed.task["result"]
     assert [vm.cid for vm in cloud.all("vm")] == ["sim-vm-1"], "it is deleted"
-    assert "it runs, but has not come to the bus" in failed.task["result"]
-    assert "\nThe end of its console:\n" in failed.task["result"]
+    told = next(event["error"]["message"] for event in failed.events if "error" in event)
+    assert "it runs, but has not come to the bus" in told
+    assert "\nThe end of its console:\n" in told
+    assert any("waiting for it on the bus" in event.get("data", {}).get("status", "") for event in failed.events)
     assert 1 <= cloud.counters("calls:")["vm_status"] <= 4
     assert any(event.get("state") == "failed" and event["task"].startswith("front/") for event in failed.events)
     world.api.delete_deployment("dark", force="true")

@@ -92,7 +92,10 @@ def test_a_loop_of_crashes() -> None:
 
 
 def test_a_vm_that_is_gone() -> None:
-    assert walk((10, ON, ABSENT), (20, VmStatus(exists=False), ABSENT))[1:] == (20, End.GONE)
+    gone = VmStatus(exists=False)
+    assert walk((10, ON, ABSENT), (20, gone, ABSENT), (22, gone, ABSENT))[1:] == (22, End.GONE)
+    way, _, end = walk((10, gone, ABSENT), (12, ON, ABSENT), (20, gone, ABSENT))
+    assert (end, way.doubtful) == (None, True)
 
 
 def test_refusals_of_an_earlier_owner_of_the_address_do_not_count() -> None:

@@ -1,0 +1,60 @@
+"""The real director over a simulated cloud whose VMs fail in each phase of their boot."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from tests.unit.cpi_sim.sim_world import SimWorld, build_sim_world, fleet
+
+FAULTS = [
+    {"kind": "never_boots", "nth": 1, "phase": "power"},
+    {"kind": "never_boots", "nth": 2, "phase": "address", "message": "password: tell-nobody"},
+    {"kind": "never_boots", "nth": 3, "phase": "bus"},
+    {"kind": "never_boots", "nth": 4, "phase": "agent"},
+    {"kind": "powers_off", "nth": 5, "message": "Out of memory"},
+    {"kind": "crashes", "nth": 6, "seconds": 0.5},
+]
+STORIES = {
+    "sim-vm-1": "the cloud does not power it on",
+    "sim-vm-2": "it is powered on, but no address of it was seen",
+    "sim-vm-3": "it runs, but has not come to the bus",
+    "sim-vm-4": "its agent is connected to the bus, but does not answer",
+    "sim-vm-5": "it went down again",
+    "sim-vm-6": "it starts again and again",
+}
+
+
+@pytest.fixture
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimWorld]:
+    for program in ("nats-server", "ruby"):
+        if not shutil.which(program):
+            pytest.skip(f"{program} is not installed")
+    limits = {"power": 4, "address": 4, "bus": 4, "agent": 4, "first_look": 1, "interval": 0.5}
+    built = build_sim_world(tmp_path_factory.mktemp("boots"), agent_wait=300, boot=limits)
+    try:
+        yield built
+    finally:
+        built.stop()
+
+
+def test_each_vm_is_given_up_for_what_it_lacks(world: SimWorld) -> None:
+    cloud, api = world.cloud("boots", faults=FAULTS), world.api
+    failed = api.deploy(fleet("boots", front=len(FAULTS)), expect="error", keep_unreachable="true")
+    errors = [event["data"]["error"] for event in failed.events if event.get("state") == "failed"]
+    told = {text.split("'")[1]: text for text in errors}
+    assert told.keys() == STORIES.keys()
+    for cid, story in STORIES.items():
+        assert f": {story}" in told[cid], told[cid]
+        assert "The VM is kept until the next deploy or clean-up" in told[cid]
+    assert told["sim-vm-2"].endswith("  dhclient[312]: No DHCPOFFERS received.\n  password: <redacted>")
+    assert told["sim-vm-5"].endswith("  Out of memory\n  reboot: Power down")
+    assert "panic" in told["sim-vm-6"]
+    looks = cloud.counters("calls:")["vm_status"]
+    assert looks < 60, "one call for all of them"
+    kept = {row["cid"]: row["instance_name"].split("/")[0] for row in api.get("/orphaned_vms")}
+    assert kept == dict.fromkeys(STORIES, "front")
+    api.delete_deployment("boots")
+    assert cloud.all("vm") == []

@@ -109,7 +109,7 @@ class Stage:
         if answer.status_code not in (200, 201):
             raise BenchError(f"{kind} config: {answer.text[:300]}")
 
-    def furnish(self, networks: int = 1) -> None:
+    def furnish(self) -> None:
         """The stemcell, the release and the cloud config that `goods.manifest` needs."""
         self.run("POST", "/stemcells", goods.stemcell(), "application/x-compressed")
         self.run("POST", "/releases", goods.release(), "application/x-compressed")
@@ -151,6 +151,12 @@ class Stage:
                 return int(line.split()[1]) / 1024
         return 0.0
 
+    def restart(self) -> None:
+        """Kill the director as a power cut would, and start it again."""
+        self.process.kill()
+        self.process.wait(STOP)
+        self.process = _launch(self.directory, int(self.http.base_url.port or 0), self.program)
+
     def words(self) -> str:
         """The last lines that the director has said."""
         return "\n".join((self.directory / "director.log").read_text(errors="replace").splitlines()[-8:])
@@ -162,27 +168,29 @@ def stage(
     *,
     width: int = 32,
     words: tuple[str, ...] = (),
+    executable: str = "",
     own: Mapping[str, Any] | None = None,
     **config: Any,
 ) -> Generator[Stage]:
-    """A director with an empty database; all of it is gone afterwards. ``properties``: those of the simulated cloud; ``words``: the command that
-    runs the director in place of ``python -m director.main``; ``config``: keys over director.yml; ``own``: keys over its section ``meristem``."""
+    """A director with an empty database; all of it is gone afterwards. ``properties``: those of the simulated cloud; ``width``: max_threads;
+    ``words``: the command that runs the director in place of ``python -m director.main``; ``executable``: the CPI, in place of a warm worker;
+    ``config``: keys over director.yml; ``own``: keys over its section ``meristem``."""
     with TemporaryDirectory(prefix="meristem-bench-") as place, contextlib.ExitStack() as stack:
         directory = Path(place)
         document, port = _director_yml(directory, properties, width)
         document.update(config)
         document["meristem"] |= own or {}
+        if executable:
+            document["meristem"]["cpi"]["exec_path"] = executable
         (directory / "director.yml").write_text(yaml.safe_dump(document))
         stack.callback(_end_helpers, directory)
         program = words or (sys.executable, "-m", "director.main")
-        process = _launch(directory, port, program)
-        stack.callback(_end, process)
         trusted = ssl.create_default_context(cafile=str(directory / "api.pem"))
         http = httpx.Client(base_url=f"https://127.0.0.1:{port}", verify=trusted, auth=(USER, PASSWORD), timeout=60)
         stack.callback(http.close)
         inventory = Inventory(directory / "cloud")
         stack.callback(inventory.close)
-        made = Stage(directory, process, http, inventory, program)
+        made = Stage(directory, _launch(directory, port, program), http, inventory, program)
         stack.callback(lambda: _end(made.process))
         made.furnish()
         yield made

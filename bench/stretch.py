@@ -20,7 +20,7 @@ from cpi.sim.config import Config
 from director.model.plan import Plan, Step
 from director.model.rows import InstanceRow
 
-INSTANCES, WIDTH, PARALLEL = 200, 50, 25
+INSTANCES, WIDTH, PARALLEL = 200, 50, 40
 WATCH = 2000
 PROPERTIES: dict[str, Any] = {
     "latency": {"create_vm": {"uniform": [5000, 7000]}, "set_vm_metadata": 300, "delete_vm": 1000},
@@ -87,7 +87,7 @@ class Ideal:
             boots, created = vm.body["boots_at"], vm.body["created_at"]
             assert isinstance(boots, float) and isinstance(created, float)
             # the agent boots while the VM's metadata is set
-            boot = max(0.0, boots - created - self._call("set_vm_metadata", 0))
+            boot = max(0.0, (boots - created) / self._config.speed - self._call("set_vm_metadata", 0))
             return boot + self._action(args["agent_id"], "update_settings") + self._action(args["agent_id"], "apply")
         if step.kind == "watch":
             return args["low"] / 1000
@@ -96,14 +96,18 @@ class Ideal:
 
     def _call(self, method: str, number: Any) -> float:
         chosen = self._config.latency.get(method) or self._config.latency.get("default")
-        return chosen.draw(dice(self._config.seed, "latency", method, number)) if chosen else 0.0
+        drawn = chosen.draw(dice(self._config.seed, "latency", method, number)) if chosen else 0.0
+        return drawn / self._config.speed
 
     def _action(self, agent: str, action: str) -> float:
         agents = self._config.agents
         chosen = agents.latency.get(action) if agents else None
         cid = self._vms[agent].cid
         self._done[agent][action] += 1
-        return chosen.draw(dice(self._config.seed, "action", cid, action, self._done[agent][action])) if chosen else 0.0
+        drawn = (
+            chosen.draw(dice(self._config.seed, "action", cid, action, self._done[agent][action])) if chosen else 0.0
+        )
+        return drawn / self._config.speed
 
 
 def judge(made: Stage, ideal: Ideal, task: int, processor: dict[str, float]) -> Deploy:
@@ -126,25 +130,30 @@ def judge(made: Stage, ideal: Ideal, task: int, processor: dict[str, float]) -> 
     )
 
 
-def deploys(instances: int, width: int, parallel: int, seconds: float) -> tuple[Deploy, Deploy]:
+def deploys(
+    instances: int, width: int, parallel: int, seconds: float, *, speed: float = 1, watch: int = WATCH
+) -> tuple[Deploy, Deploy]:
     """The creation of so many VMs, ``width`` at once, and their rolling update, ``parallel`` at once."""
-    with stage(PROPERTIES, width=width) as made:
+    properties = {**PROPERTIES, "speed": speed}
+    with stage(properties, width=width) as made:
         tasks: list[tuple[int, dict[str, float]]] = []
         for greeting in ("hello", "good day"):
             before = made.processor()
-            wanted = goods.manifest({"web": instances}, width=parallel, watch=WATCH, greeting=greeting)
+            wanted = goods.manifest({"web": instances}, width=parallel, watch=watch, greeting=greeting)
             task = made.deploy(wanted, seconds)
             after = made.processor()
             tasks.append((task, {name: round(after[name] - before.get(name, 0.0), 2) for name in after}))
-        ideal = Ideal(made, PROPERTIES)
+        ideal = Ideal(made, properties)
         first, second = (judge(made, ideal, task, processor) for task, processor in tasks)
         return first, second
 
 
 def measure(*, quick: bool = False) -> dict[str, Any]:
     """``create`` and ``rolling_update``: wall and critical_path in s, stretch, and where the rest went."""
-    instances, width, parallel = (6, 3, 2) if quick else (INSTANCES, WIDTH, PARALLEL)
-    create, update = deploys(instances, width, parallel, 60 if quick else 240)
+    if quick:
+        instances, (create, update) = 6, deploys(6, 3, 2, 60, speed=20, watch=200)
+    else:
+        instances, (create, update) = INSTANCES, deploys(INSTANCES, WIDTH, PARALLEL, 240)
     return {
         "instances": instances,
         "create": _told(create),

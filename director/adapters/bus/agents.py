@@ -44,6 +44,8 @@ class NatsAgents:
         self._connection = Connection(url, director, name=name)
         self._exchange = Exchange(self._connection)
         self._heartbeats = Heartbeats(Connection(url, monitor, name=f"{name} monitor")) if monitor else None
+        if self._heartbeats is not None:
+            self._heartbeats.listeners.append(lambda agent_id, heartbeat: self._exchange.heard(agent_id))
         self._identities = identities
         self._asked: set[str] = set()
         self._users = users
@@ -111,7 +113,7 @@ class NatsAgents:
             ) from None
 
     async def wait_until_ready(self, agent_id: str, timeout: float, log: AgentLog | None = None) -> None:
-        """A ping a second; five a second while the agent is not on the bus at all."""
+        """A ping a second; five a second while the agent is not on the bus at all, and one in the moment of its first heartbeat."""
         clock = self._connection.clock
         deadline = clock.now() + timeout
         while True:
@@ -214,6 +216,9 @@ class NatsAgents:
         while True:
             wait = self._interval(talk.agent_id, method, polls, pushed=not adopted)
             polls += 1
+            if method == "update_settings":
+                await talk.stir(wait)  # it is heard as soon as it is back
+                wait = 0.0
             pushed = await _pushed(talk, task_id, wait)
             if pushed is not None:
                 return pushed.result(talk.agent_id, method)

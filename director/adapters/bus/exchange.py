@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
@@ -42,6 +43,15 @@ class Conversation:
         """Whether the server has said that nobody listens."""
         self.again = asyncio.Event()
         """Set when the request may have been lost with the connection that it was sent on."""
+        self.stirred = asyncio.Event()
+        """Set when the agent was heard of its own accord: it is there now."""
+
+    async def stir(self, longest: float) -> None:
+        """Return when the agent is heard, after ``longest`` seconds at the latest."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(longest):
+                await self.stirred.wait()
+        self.stirred.clear()
 
 
 class Exchange:
@@ -52,6 +62,7 @@ class Exchange:
         self._connection = connection
         self._prefix = f"director.{process or uuid.uuid4()}"
         self._open: dict[str, Conversation] = {}
+        self._with: dict[str, set[Conversation]] = {}
         self.speaks: set[str] = set()
         self.listening: dict[str, bool] = {}
         self._stock: set[str] = set()
@@ -64,10 +75,20 @@ class Exchange:
         request_id = str(uuid.uuid4())
         talk = Conversation(agent_id, f"{self._prefix}.{agent_id}.{request_id}", log)
         self._open[request_id] = talk
+        talks = self._with.setdefault(agent_id, set())
+        talks.add(talk)
         try:
             yield talk
         finally:
             del self._open[request_id]
+            talks.discard(talk)
+            if not talks and self._with.get(agent_id) is talks:
+                del self._with[agent_id]
+
+    def heard(self, agent_id: str) -> None:
+        """An agent has spoken of its own accord: who waits for it looks at once."""
+        for talk in self._with.get(agent_id, ()):
+            talk.stirred.set()
 
     async def ask(
         self,
@@ -107,7 +128,7 @@ class Exchange:
                     answer = await self._first(talk, method, key)
                     if answer is not None:
                         return answer
-                    await asyncio.sleep(_RESEND)
+                    await talk.stir(_RESEND)
         except TimeoutError:
             self._unanswered(talk, timeout)
             raise AgentTimeout(

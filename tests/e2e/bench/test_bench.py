@@ -1,0 +1,75 @@
+"""The bench measures: small deploys, the shapes of its answers, no times."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.graph import lower_bound, stage_bound, without_delay
+from director.model.plan import Plan, Stage, Step, Unit
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+def test_it_measures_and_leaves_nothing_behind() -> None:
+    for program in ("nats-server", "ruby"):
+        if not shutil.which(program):
+            pytest.skip(f"{program} is not installed")
+    names = ["stretch", "limits", "crash_tax"]
+    words = [sys.executable, "-m", "bench", "--quick", *names]
+    done = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, timeout=280, check=False)
+    assert done.returncode == 0, done.stderr[-4000:]
+    measured = json.loads(done.stdout)["measured"]
+    assert sorted(measured) == sorted(names)
+    (stretch,), (limits,), (tax,) = (measured[name] for name in names)
+    for kind in ("create", "rolling_update"):
+        deploy = stretch[kind]
+        assert deploy["wall"] > deploy["without_delay"] >= deploy["critical_path"] > 0
+        assert set(deploy["processor"]) >= {"director", "worker", "agents", "bus"}
+    assert limits["calls"] >= limits["instances"]
+    assert 0 < limits["use_after_halving"] <= 1.5
+    assert limits["learned"][0]["learned"]
+    assert tax["accepting"]["calls"] >= 2 * tax["instances"]
+    assert tax["accepting"]["orphans"] == 0
+
+
+def plan(*stages: tuple[str, int, list[int], tuple[str, ...]]) -> Plan:
+    """Stages as (id, width, seconds of each unit's only step, needs)."""
+    return Plan(
+        "web",
+        tuple(
+            Stage(
+                id,
+                id,
+                tuple(
+                    Unit(f"{id}{n}", "", (Step(f"{id}{n}", "k", "", {"seconds": seconds}),))
+                    for n, seconds in enumerate(units)
+                ),
+                width,
+                needs,
+            )
+            for id, width, units, needs in stages
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("stages", "least", "attained"),
+    [
+        ([("a", 2, [3, 3, 3], ())], 6.0, 6.0),  # two places: one has two of them
+        ([("a", 2, [1, 1, 4], ())], 4.0, 5.0),  # knowing the times, the long one would begin first
+        ([("a", 9, [1, 2], ()), ("b", 9, [5], ()), ("c", 1, [1, 1], ("a", "b"))], 7.0, 7.0),
+    ],
+)
+def test_the_least_time_of_a_plan(
+    stages: list[tuple[str, int, list[int], tuple[str, ...]]], least: float, attained: float
+) -> None:
+    made = plan(*stages)
+    assert lower_bound(made, lambda step: step.args["seconds"]) == least
+    assert without_delay(made, lambda step: step.args["seconds"]) == attained
+    assert stage_bound(made.stages[0], lambda step: 0.0) == 0.0

@@ -43,9 +43,9 @@ class NatsAgents:
     ) -> None:
         self._connection = Connection(url, director, name=name)
         self._exchange = Exchange(self._connection)
-        self._heartbeats = Heartbeats(Connection(url, monitor, name=f"{name} monitor")) if monitor else None
-        if self._heartbeats is not None:
-            self._heartbeats.listeners.append(lambda agent_id, heartbeat: self._exchange.heard(agent_id))
+        self._heartbeats = (
+            Heartbeats(Connection(url, monitor, name=f"{name} monitor"), self._exchange.heard) if monitor else None
+        )
         self._identities = identities
         self._asked: set[str] = set()
         self._users = users

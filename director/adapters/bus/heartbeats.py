@@ -24,10 +24,12 @@ class _Beat(Struct):
 
 
 class Heartbeats:
-    """The last one of each agent, as it came, and when. Thousands come every few seconds: the few that somebody asks for are decoded then."""
+    """The last one of each agent, as it came, and when. Thousands come every few seconds: the few that somebody asks for are decoded then.
+    ``heard`` is called with the agent's id at each."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, heard: Callable[[str], None] = lambda agent_id: None) -> None:
         self._connection = connection
+        self._tell = heard
         self._last: dict[str, bytes] = {}
         self._at: dict[str, float] = {}
         self._decode = msgspec.json.Decoder(_Beat, strict=False).decode
@@ -68,6 +70,7 @@ class Heartbeats:
         agent_id = message.subject[_CUT:]
         self._last[agent_id] = data
         self._at[agent_id] = time.time()
+        self._tell(agent_id)
 
     async def _alerted(self, message: Msg) -> None:
         try:

@@ -38,8 +38,8 @@ MEASUREMENTS = {
     "no_op": Measurement(
         "whole_no_op", 1, 400, ({"instances": 1000}, {"instances": 2000}), ({"instances": 30, "tries": 1},)
     ),
-    "heartbeats": Measurement("heartbeats", 1, 300, quick=({"agents": 100, "seconds": 8, "dying": 2},)),
-    "api": Measurement("api", 1, 500, quick=({"tasks": 200, "instances": 4, "idle": 2},)),
+    "heartbeats": Measurement("heartbeats", 1, 300, quick=({"agents": 100, "seconds": 30, "dying": 2},)),
+    "api": Measurement("api", 1, 500, quick=({"tasks": 6000, "instances": 4, "idle": 2},)),
     "stretch": Measurement("stretch", 3, 360),
     "limits": Measurement("limits", 2, 300),
     "crash_tax": Measurement("crash_tax", 1, 600),

@@ -31,7 +31,8 @@ class Cause(Struct, frozen=True):
 class Step(Struct, frozen=True):
     """One step: ``kind`` names a file of `director.steps`; ``args`` are that step's typed arguments as plain data.
 
-    ``id`` is unique in the plan and stable: the journal refers to it. ``seconds``: how long it should take, as far as is known.
+    ``id`` is unique in the plan and stable: the journal refers to it. ``seconds``: how long it should take, as far as is known,
+    and ``high``: what it should stay below nine times in ten.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Step(Struct, frozen=True):
     args: Document = field(default_factory=dict)
     causes: tuple[Cause, ...] = ()
     seconds: float | None = None
+    high: float | None = None
 
 
 class Unit(Struct, frozen=True):

@@ -119,30 +119,31 @@ def outdated(rows: Iterable[DurationRow], now: float) -> list[str]:
 
 def expected(plan: Plan, rows: Iterable[DurationRow]) -> Plan:
     """The plan with the expected seconds of each step that anything is known of; its own subject's first, else its kind's."""
-    known = {row.key: row.mean for row in rows}
+    known = {row.key: (row.mean, row.high) for row in rows}
     return replace(plan, stages=tuple(_stage(plan, stage, known) for stage in plan.stages))
 
 
-def _stage(plan: Plan, stage: Stage, known: Mapping[str, float]) -> Stage:
+def _stage(plan: Plan, stage: Stage, known: Mapping[str, tuple[float, float]]) -> Stage:
     units: list[Unit] = []
     for unit in stage.units:
         cpi, subject = place_of(plan, stage, unit)
-        steps = tuple(replace(one, seconds=_seconds(one, cpi, subject, known)) for one in unit.steps)
+        steps = tuple(_step(one, cpi, subject, known) for one in unit.steps)
         units.append(replace(unit, steps=steps))
     return replace(stage, units=tuple(units))
 
 
-def _seconds(step: Step, cpi: str, subject: str, known: Mapping[str, float]) -> float | None:
+def _step(step: Step, cpi: str, subject: str, known: Mapping[str, tuple[float, float]]) -> Step:
     if not timed(step):
-        return 0.0
+        return replace(step, seconds=0.0, high=0.0)
     own = subject_of(step, subject)
     places = (f"{cpi}/{own}", f"{cpi}/{ANY}", f"{ANY}/{ANY}")
     # what one package takes says nothing of another
     for place in places[:1] if step.kind == CompilePackage.KIND else places:
-        mean = known.get(f"{step.kind}/{place}")
-        if mean is not None:
-            return round(policy_wait(step) + mean, 3)
-    return None
+        found = known.get(f"{step.kind}/{place}")
+        if found is not None:
+            wait = policy_wait(step)
+            return replace(step, seconds=round(wait + found[0], 3), high=round(wait + found[1], 3))
+    return replace(step, seconds=None, high=None)
 
 
 def _cpi(step: Step) -> str | None:

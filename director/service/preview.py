@@ -58,10 +58,12 @@ def show(plan: Plan, *, redact: bool = True) -> Document:
 
 
 def told(plan: Plan, found: Forecast) -> Document:
-    """``seconds``: expected wall time, None where nothing is known; ``whole`` false: a lower bound, because ``unknown`` was never timed;
+    """``seconds``: expected wall time, None where nothing is known; ``likely``: what it should stay below; ``whole`` false: lower bounds, because
+    ``unknown`` was never timed;
     ``waits`` of it are lower bounds of watch times. ``downtime`` by group: how many running instances go down, each for how long."""
     return {
         "seconds": _rounded(found.seconds),
+        "likely": _rounded(found.likely),
         "whole": found.whole,
         "steps": found.steps,
         "timed": found.timed,

@@ -25,7 +25,8 @@ def _duration(forecast: Hash) -> str:
     about = span(forecast.get("seconds"))
     waits = f", {span(forecast.get('waits'))} of it for watch times" if positive(forecast.get("waits")) else ""
     if forecast.get("whole"):
-        return f"about {about}{waits}"
+        likely = span(forecast.get("likely"))
+        return f"about {about}" + (f", likely below {likely}" if likely not in ("", about) else "") + waits
     missing = f"{_missing(forecast)} of {text(forecast.get('steps'))} steps have never been timed: {unknown}"
     return f"at least {about}{waits} ({missing})"
 

@@ -52,6 +52,7 @@ async def test_what_was_done_is_foretold_the_next_time(town: Town) -> None:
     assert (down["group"], down["instances"], down["waits"], down["whole"]) == ("web", 2, 1, True)
     assert 21 <= down["longest"] <= 25
     assert (await town.preview(greeting("Hi")))["forecast"] == {**shown, "seconds": 0, "steps": 0, "timed": 0} | {
+        "likely": None,
         "waits": 0,
         "downtime": [],
     }

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from director.model.errors import NotFound
-from director.model.rows import Task
+from director.model.rows import DurationRow, Task
 from director.service.report import report
 from tests.scenario.town import Town, db, group, manifest
 
@@ -63,6 +63,19 @@ async def test_a_failed_task_is_told_as_far_as_it_came(town: Town) -> None:
     assert len(units) > 4
     assert found["savings"] == []
     assert found["critical_path"]["units"][-1]["unit"].endswith("(canary)")
+
+
+async def test_retries_and_what_was_settled_are_told_and_teach_nothing(town: Town) -> None:
+    town.cloud.script.lose("create_vm", town.cloud.unsettled("create_vm"), nth=4)
+    town.cloud.script.fail("create_disk", town.cloud.unsettled("create_disk"))
+    found = await told(town, greeting("Hello"))
+    assert found["retries"] == 1
+    assert sorted(title.partition(" ")[0] for title in found["settled"]) == ["create", "create"]
+    assert any(title.startswith("create a persistent disk") for title in found["settled"])
+    rows = {row.key: row for row in await town.store.find(DurationRow)}
+    assert (
+        sum(row.count for key, row in rows.items() if key == "create_vm/*/*") == 7
+    )  # of 3 compilation VMs and 5, one adopted
 
 
 async def test_what_has_no_plan_has_no_report(town: Town) -> None:

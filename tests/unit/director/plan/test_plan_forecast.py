@@ -132,6 +132,23 @@ def test_what_is_not_known_is_told(plan: Plan) -> None:
     assert found.unknown == (("drain",) if missing else ())
 
 
+def wave(high: float | None, units: int = 50) -> Plan:
+    """So many units at once, each of one step of ten seconds."""
+    made = [unit(f"u{n}", Step(f"s{n}", "drain", "drain", seconds=10.0, high=high)) for n in range(units)]
+    return Plan("d", (Stage("update/web/0", "t", tuple(made), units),))
+
+
+def test_the_slowest_of_many_takes_longer_than_the_mean() -> None:
+    for high in (None, 5.0, 10.0):
+        assert forecast(wave(high)).likely == 10
+    few, many = forecast(wave(15.0, 2)).likely, forecast(wave(15.0)).likely
+    assert few is not None and many is not None
+    assert 10 < few < many < 60
+    assert forecast(wave(15.0)).likely == many, "the same each time"
+    assert forecast(wave(1e9)).likely is not None
+    assert forecast(wave(15.0)).seconds == 10
+
+
 def test_needs_in_a_circle_are_refused() -> None:
     units = (unit("a", step("1"), needs=("b",)), unit("b", step("2"), needs=("a",)))
     with pytest.raises(BadRequest, match="circle"):
@@ -171,8 +188,8 @@ def test_expectations_come_from_the_nearest_that_is_known() -> None:
     plan = web("stop", "start", "watch", "compile_package")  # of package q
     rows = fold([Sample("stop", "c", "d/web", 3.0), Sample("start", "c", "other/db", 7.0)], {}, 0)
     rows += fold([Sample("watch", "elsewhere", "d/db", 0.5), Sample("compile_package", "c", "r/p", 9.0)], {}, 0)
-    told = [one.seconds for one in expected(plan, rows).stages[0].units[0].steps]
-    assert told == [0.0, 3.0, 7.0, 2.5, None]
+    told = [(one.seconds, one.high) for one in expected(plan, rows).stages[0].units[0].steps]
+    assert told == [(0.0, 0.0), (3.0, 3.0), (7.0, 7.0), (2.5, 2.5), (None, None)]
 
 
 def test_downtime_is_from_drain_to_running_and_the_watch_is_told_apart() -> None:

@@ -77,7 +77,8 @@ async def model_of(story: Story, directory: Path) -> Model:
                 f"undisturbed, deed {number} ended as {task.state}: {task.result}\n{output.decode()[-2000:]}"
             )
             break
-        model.wrongs += await stage.wrongs(number)
+        if deed.kind != "scan":  # which finds what is wrong, and leaves it so
+            model.wrongs += await stage.wrongs(number)
         model.pictures.append(await stage.picture())
         model.gists.append(await stage.gist())
         model.points.append(points)
@@ -103,6 +104,13 @@ class Models:
         self.directory = directory
         self._keep = keep
         self._known: OrderedDict[Story, Model] = OrderedDict()
+
+    @classmethod
+    def known(cls, directory: Path, story: Story, model: Model) -> Models:
+        """With this one, which was made elsewhere."""
+        models = cls(directory)
+        models._known[story] = model
+        return models
 
     def of(self, story: Story) -> Model:
         if story not in self._known:
@@ -144,7 +152,7 @@ async def _as_the_model(stage: Stage, case: Case, model: Model, since: int) -> l
     if lenient and case.story.deeds[case.deed].kind != "delete":
         # what happened to a VM after its turn is no business of this task; before it, there is a new one now
         return await _mended(stage, case, model, None)
-    return found or _difference(await stage.picture(), model.pictures[case.deed])
+    return found or difference(await stage.picture(), model.pictures[case.deed])
 
 
 def told(case: Case) -> str:
@@ -152,7 +160,7 @@ def told(case: Case) -> str:
     return msgspec.json.encode(case).decode()
 
 
-def _difference(real: str, wanted: str) -> list[str]:
+def difference(real: str, wanted: str) -> list[str]:
     if real == wanted:
         return []
     pairs = zip(real.splitlines(), wanted.splitlines(), strict=False)

@@ -36,7 +36,7 @@ AGENT = (
 
 class Disturbance(Struct, frozen=True, omit_defaults=True):
     """``kind``: kill, freeze (a director, for ``seconds``); at the ``at``-th point of a step or, with ``what`` store, dealing with the store.
-    fail, lose, slow, block: the ``at``-th call of method ``what`` (``cloud create_vm``, ``agent stop``). vanish, silence, sick (jobs do not come
+    fail, botch (it fails, and yet has taken effect), lose, slow, block: the ``at``-th call of method ``what`` (``cloud create_vm``, ``agent stop``). vanish, silence, sick (jobs do not come
     up): VM number ``what`` at the ``at``-th effect. cancel: at the ``at``-th point."""
 
     kind: str
@@ -47,7 +47,9 @@ class Disturbance(Struct, frozen=True, omit_defaults=True):
     @property
     def may_fail(self) -> bool:
         """Whether the task may end in an error, or cancelled, because of it."""
-        return self.kind in ("fail", "block", "vanish", "silence", "sick", "cancel") or self.what.startswith("agent")
+        return self.kind in ("fail", "botch", "block", "vanish", "silence", "sick", "cancel") or self.what.startswith(
+            "agent"
+        )
 
 
 def random_disturbances(dice: random.Random, moments: int) -> tuple[Disturbance, ...]:
@@ -60,7 +62,7 @@ def _one(dice: random.Random, moments: int) -> Disturbance:
         ("kill",) * 6
         + ("freeze",) * 3
         + ("lose",) * 3
-        + ("fail",) * 2
+        + ("fail", "fail", "botch", "botch")
         + ("slow", "block", "vanish", "silence", "sick", "cancel")
     )
     points = dice.randint(1, max(1, moments))
@@ -72,7 +74,7 @@ def _one(dice: random.Random, moments: int) -> Disturbance:
             store = dice.random() < 0.4
             seconds = dice.choice((5.0, 25.0, 45.0, 120.0))
             return Disturbance(kind, points * 2 if store else points, "store" if store else "", seconds)
-        case "lose" | "fail" | "slow":
+        case "lose" | "fail" | "botch" | "slow":
             side = "cloud" if kind == "slow" or dice.random() < 0.7 else "agent"
             method = dice.choice(CLOUD if side == "cloud" else AGENT)
             return Disturbance(kind, dice.randint(1, 4), f"{side} {method}", 6.0 if kind == "slow" else 0)
@@ -98,7 +100,7 @@ class Trouble:
 
     def prepare(self) -> None:
         """Hand the faults of calls to cloud and agents, and watch effects for the others."""
-        for one in [one for one in self.left if one.kind in ("fail", "lose", "slow", "block")]:
+        for one in [one for one in self.left if one.kind in ("fail", "botch", "lose", "slow", "block")]:
             side, method = one.what.split()
             script = self.realm.cloud.script if side == "cloud" else self.realm.agents.script
             self.left.remove(one)
@@ -109,10 +111,14 @@ class Trouble:
                 script.block(method, CloudError("It is stuck", type="Bosh::Clouds::CloudError", method=method))
             elif side == "cloud" and one.kind == "lose":
                 script.lose(method, self.realm.cloud.unsettled(method), nth=one.at)
+            elif side == "cloud" and one.kind == "botch":
+                script.lose(method, self.realm.cloud.refused(method), nth=one.at)
             elif side == "cloud":
                 script.fail(method, self.realm.cloud.refused(method, ok_to_retry=bool(one.at % 2)), nth=one.at)
             elif one.kind == "lose":
                 script.lose(method, TimeoutError(), nth=one.at)
+            elif one.kind == "botch":
+                script.lose(method, AgentError(f"{method} failed", agent_id="", method=method), nth=one.at)
             else:
                 script.fail(method, AgentError(f"{method} failed", agent_id="", method=method), nth=one.at)
         self.watcher.followers = [self._effect]
@@ -133,7 +139,7 @@ class Trouble:
             guest = self.realm.agents.guest(vm.agent_id)
             assert guest is not None
             if one.kind == "vanish":
-                self.realm.cloud.inventory.vms.pop(vm.cid)
+                self.realm.take_away(vm.cid)
             elif one.kind == "silence":
                 self.realm.agents.silent.add(vm.agent_id)
             else:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import sys
 import tempfile
@@ -83,27 +84,36 @@ def _replay(text: str) -> Result:
     return result
 
 
-def _all(first: int, cases: int, jobs: int) -> Result:
-    """In chunks over processes; a line of progress for each."""
+def _all(first: int, cases: int, jobs: int, seconds: float) -> Result:
+    """In chunks over processes, a line of progress for each; after so many seconds no more are begun, and those that were are counted."""
     total = Result()
     began = time.monotonic()
     chunks = [range(at, min(at + CHUNK, first + cases)) for at in range(first, first + cases, CHUNK)]
-    with ProcessPoolExecutor(jobs, initializer=be_quiet) as pool:
+    with ProcessPoolExecutor(jobs, initializer=_alone) as pool:
         for one in pool.map(run_seeds, chunks):
             total.cases += one.cases
             total.struck += one.struck
             total.failures += one.failures
             total.cpu_seconds += one.cpu_seconds
-            seconds = time.monotonic() - began
-            left = (cases - total.cases) * seconds / total.cases
+            passed = time.monotonic() - began
+            left = (cases - total.cases) * passed / total.cases
             print(
-                f"{total.cases}/{cases} cases, {len(total.failures)} failed, {seconds:.0f} s, {left:.0f} s left",
+                f"{total.cases}/{cases} cases, {len(total.failures)} failed, {passed:.0f} s, {left:.0f} s left",
                 file=sys.stderr,
                 flush=True,
             )
             for text in one.failures:
                 print(text, flush=True)
+            if passed > seconds:
+                pool.shutdown(wait=False, cancel_futures=True)
+                break
     return total
+
+
+def _alone() -> None:
+    """A process that does nothing else."""
+    be_quiet()
+    gc.set_threshold(100_000, 20, 20)
 
 
 def main() -> int:
@@ -111,6 +121,7 @@ def main() -> int:
     parser.add_argument("--cases", type=int, default=50000)
     parser.add_argument("--seed", type=int, default=0, help="the first case's number")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=6 * 3600, help="begin nothing more after so long")
     parser.add_argument("--json", type=Path, help="where the summary goes besides stdout")
     parser.add_argument("--only", type=int, help="this case alone")
     parser.add_argument("--case", help="this case alone, as JSON")
@@ -122,7 +133,7 @@ def main() -> int:
     elif asked.only is not None:
         total = run_seeds([asked.only])
     else:
-        total = _all(asked.seed, asked.cases, asked.jobs)
+        total = _all(asked.seed, asked.cases, asked.jobs, asked.seconds)
     for text in total.failures if asked.case or asked.only is not None else ():
         print(text)
     summary = {

@@ -100,7 +100,12 @@ class Realm:
         """A VM of an instance is there no more; nobody is told."""
         vms = [row for row in await self.store.find(VmRow) if row.cid in self.cloud.inventory.vms and row.instance_id]
         if vms:
-            self.cloud.inventory.vms.pop(vms[number % len(vms)].cid)
+            self.take_away(vms[number % len(vms)].cid)
+
+    def take_away(self, cid: str) -> None:
+        """This VM. Who then finds none may make another under its key."""
+        vm = self.cloud.inventory.vms.pop(cid)
+        self.cloud.inventory.made["vm", vm.key] -= 1
 
     def heal(self) -> None:
         """Nothing goes wrong any more: calls answer, agents speak, jobs come up."""

@@ -13,8 +13,8 @@ from tests.recovery.shop import NAME, VERSIONS, Manifest, Shape
 
 
 class Deed(Struct, frozen=True):
-    """One task. ``kind``: deploy, change, delete, fix. A change has ``state`` and ``group``, ``instance`` an index or empty for all; before a
-    fix the VM of number ``lost`` vanishes."""
+    """One task. ``kind``: deploy, change, delete, fix, scan, resolve. A change has ``state`` and ``group``, ``instance`` an index or empty for
+    all; before it the VM of number ``lost`` vanishes, if there is one. Resolve makes anew what the scan before it missed."""
 
     kind: str
     manifest: Manifest
@@ -33,6 +33,10 @@ class Deed(Struct, frozen=True):
         """The task's type and request; ``again``: after it failed, with silence taken for death."""
         if self.kind == "delete":
             return "delete_deployment", {"deployment": NAME, "force": again}
+        if self.kind == "scan":
+            return "cck_scan", {"deployment": NAME}
+        if self.kind == "resolve" and not again:
+            return "cck_apply", {"deployment": NAME, "resolutions": {"1": "recreate_vm"}}
         if self.kind == "fix" and not again:
             everybody = {group.name: ["*"] for group in self.manifest.groups}
             return "cck_scan_and_fix", {"deployment": NAME, "instances": everybody}

@@ -49,13 +49,12 @@ class Stage:
         second: bool = False,
         rest: float = 0,
         probed: Probed | None = None,
+        fate: Callable[[Life], None] | None = None,
     ) -> Task:
         """The deed as a task, to whatever end."""
         realm = self.realm
-        if deed.kind == "fix" and not again:
+        if deed.lost >= 0 and not again:
             await realm.vanish(deed.lost)
-        self.watcher.widths = deed.widths
-        self.watcher.note_quorum(await self._started())
 
         async def seen(life: Life, point: str, step: Step) -> None:
             await self.watcher.probed(life, point, step)
@@ -65,38 +64,50 @@ class Stage:
                 await probed(life, point, step)
 
         def begin(home: str) -> Life:
-            return Life(realm, home, probed=seen, fate=trouble.moment if trouble else None)
+            return Life(realm, home, probed=seen, fate=fate or (trouble.moment if trouble else None))
 
-        crew = [_Home("one", begin, rest)]
-        if second:
-            crew.append(_Home("two", begin, rest))
+        crew = [_Home(name, begin, rest) for name in (("one", "two") if second else ("one",))]
         type_, request = deed.request(again=again)
         created = await crew[0].life.runner.create(type_, type_, request=request, deployment="d")
-        self.watcher.attend(created.id)
         if trouble is not None:
             trouble.task_id = created.id
             trouble.prepare()
-        keepers = [asyncio.create_task(one.keep()) for one in crew]
-        try:
-            async with asyncio.timeout(LONGEST):
-                async for _ in realm.store.follow(f"task/{created.id}"):
-                    if (await realm.task(created.id)).state not in OPEN:
-                        break
-        except TimeoutError:
-            self.watcher.wrong(f"task {created.id} never ended")
-        while any(one.life.frozen for one in crew):
-            await asyncio.sleep(5)
+        task = await self._through(deed, created.id, crew)
         if trouble is not None and any(one.kind == "freeze" for one in trouble.struck):
             await asyncio.sleep(40)  # a late waker has its chance to do harm
-        for one in keepers:
-            one.cancel()
-        await asyncio.gather(*keepers, return_exceptions=True)
+        await self._end(crew)
+        return task
+
+    async def resume(self, deed: Deed, number: int) -> Task:
+        """A director finds this task, which another left behind, and brings it to whatever end."""
+        crew = [_Home("one", lambda home: Life(self.realm, home, probed=self.watcher.probed), 0)]
+        task = await self._through(deed, number, crew)
+        await self._end(crew)
+        return task
+
+    async def _through(self, deed: Deed, number: int, crew: list[_Home]) -> Task:
+        self.watcher.widths = deed.widths
+        self.watcher.note_quorum(await self._started())
+        self.watcher.attend(number)
+        for one in crew:
+            one.begin()
+        try:
+            async with asyncio.timeout(LONGEST):
+                async for _ in self.realm.store.follow(f"task/{number}"):
+                    if (await self.realm.task(number)).state not in OPEN:
+                        break
+        except TimeoutError:
+            self.watcher.wrong(f"task {number} never ended")
+        while any(one.life.frozen for one in crew):
+            await asyncio.sleep(5)
+        return await self.realm.task(number)
+
+    async def _end(self, crew: list[_Home]) -> None:
         for one in crew:
             await one.end()
-        await realm.agents.close()
+        await self.realm.agents.close()
         self.watcher.followers = []
         self.watcher.judge_quorum(await self._started())
-        return await realm.task(created.id)
 
     async def _started(self) -> set[str]:
         rows = await self.realm.store.find(InstanceRow, deployment="d")
@@ -133,8 +144,13 @@ class _Home:
         self._begin = begin
         self._rest = rest
         self.life: Life = begin(name)
+        self._keeping: asyncio.Task[None] | None = None
 
-    async def keep(self) -> None:
+    def begin(self) -> None:
+        """Lives begin and end here from now on."""
+        self._keeping = asyncio.create_task(self._keep())
+
+    async def _keep(self) -> None:
         while True:
             with suppress(Killed):
                 await self.life.begin()
@@ -144,4 +160,8 @@ class _Home:
             self.life = self._begin(self._name)
 
     async def end(self) -> None:
+        """The last life ends in order."""
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.gather(self._keeping, return_exceptions=True)
         await self.life.end()

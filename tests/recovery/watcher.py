@@ -18,6 +18,9 @@ from tests.recovery.realm import Realm
 
 QUESTIONS = {"find", "info", "ping", "get_state", "list_disk", "has_vm", "has_disk", "calculate_vm_cloud_properties"}
 
+WORKERS_DIE = True
+"""With their director, as they are made to; otherwise what they were told takes effect after its death."""
+
 
 @dataclass
 class Watcher:
@@ -32,7 +35,6 @@ class Watcher:
     _up: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     _downs: list[tuple[str, frozenset[str]]] = field(default_factory=list[tuple[str, frozenset[str]]])
     followers: list[Callable[[str], None]] = field(default_factory=list["Callable[[str], None]"])
-    late_workers: bool = False
     task_id: int = 0
     _plans: dict[int, _Places] = field(default_factory=dict[int, "_Places"])
 
@@ -56,7 +58,7 @@ class Watcher:
         if life is None:
             return
         if life.dead:
-            if side == "cloud" and not self.late_workers:
+            if side == "cloud" and WORKERS_DIE:
                 raise Killed  # its workers died with it
             return
         if method in QUESTIONS:

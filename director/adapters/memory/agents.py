@@ -60,7 +60,8 @@ class MemoryAgents:
             for cid, vm in cloud.inventory.vms.items():
                 known = copies.get(f"{cloud.name}/{cid}")
                 if known is not None:
-                    self._guests[f"{cloud.name}/{cid}"] = known.copy(vm)
+                    guest = self._guests[f"{cloud.name}/{cid}"] = known.copy(vm)
+                    guest.upload = self._upload
 
     async def call(
         self,
@@ -79,9 +80,8 @@ class MemoryAgents:
             guest = self.guest(agent_id)
             if guest is None or not self._speaks(agent_id):
                 raise TimeoutError
-            if fence and fence < guest.fence:
-                raise Refused(f"stale fence {fence}, already at {guest.fence}")
-            guest.fence = max(guest.fence, fence)
+            if late:
+                raise Refused(late)
             if key and key in guest.answers:
                 return guest.answers[key]
             value = guest.act(method, arguments)
@@ -90,13 +90,18 @@ class MemoryAgents:
             return value
 
         guest = self.guest(agent_id)
+        late = ""
+        if guest is not None and self._speaks(agent_id):
+            # what an agent has taken on before a newer fence came it brings to its end
+            late = f"stale fence {fence}, already at {guest.fence}" if fence and fence < guest.fence else ""
+            guest.fence = max(guest.fence, fence)
         # what an agent has begun under a key it does not begin again
-        sent = guest.under_way.get(key) if guest is not None and key else None
+        sent = guest.under_way.get(key) if guest is not None and key and not late else None
         if sent is None:
             sent = asyncio.ensure_future(self.script.perform(method, effect))
             self._under_way.add(sent)
             sent.add_done_callback(self._under_way.discard)
-            if guest is not None and key:
+            if guest is not None and key and not late:
                 guest.under_way[key] = sent
                 sent.add_done_callback(lambda _, known=guest.under_way: known.pop(key, None))
         try:

@@ -113,7 +113,7 @@ async def picture(
         assert guest is not None
         guests[vm.key] = [guest.spec, guest.job_state, guest.hints, guest.mounted, vm.disks, vm.metadata]
     disks = {disk.key: [disk.size, disk.metadata] for disk in inventory.disks.values()}
-    return json.dumps(plain([rows, guests, disks], names), indent=1, sort_keys=True)
+    return json.dumps(plain([rows, guests, disks], names), sort_keys=True)
 
 
 BRIEF = (*TOLD, *UPLOADED, EventRow)

@@ -119,6 +119,7 @@ def _hash(*parts: str) -> str:
     return hashlib.sha1("\0".join(parts).encode()).hexdigest()  # a name, no protection
 
 
+@cache
 def _archive(job: str) -> bytes:
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w:gz") as tar:

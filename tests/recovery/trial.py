@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from director.model.plan import Step
 from director.model.rows import InstanceRow, Task
@@ -16,6 +17,9 @@ from tests.recovery.life import Killed, Life, Probed, answered
 from tests.recovery.realm import OPEN, Realm
 from tests.recovery.stories import Deed
 from tests.recovery.watcher import Watcher
+
+Seen = tuple[str, int, str, str, dict[str, Any], int, str | None]
+"""An instance: group, index, AZ, wanted state, cloud properties, size of its disk, state of its jobs if they are wanted to run."""
 
 LONGEST = 2 * 3600.0
 """Virtual seconds that a deed may take."""
@@ -123,16 +127,16 @@ class Stage:
         realm = self.realm
         return await invariants.picture(realm.store, realm.cloud.inventory, realm.agents, without=invariants.BRIEF)
 
-    async def gist(self) -> list[object]:
+    async def gist(self) -> list[Seen]:
         """The end state without what depends on how often it was tried."""
-        found: list[object] = []
+        found: list[Seen] = []
         for row in await self.realm.instances():
             guest = self.realm.agents.guest(row.agent_id) if row.agent_id else None
             spec = row.applied
             disk = spec.disk.size if spec is not None and spec.disk else 0
-            vm = spec.vm.cloud_properties if spec is not None else None
+            vm = spec.vm.cloud_properties if spec is not None else {}
             runs = guest.job_state if guest is not None and row.state == "started" else None
-            found.append([row.group, row.index, row.az, row.state, vm, disk, runs])
+            found.append((row.group, row.index, row.az, row.state, vm, disk, runs))
         return found
 
 

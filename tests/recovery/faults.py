@@ -24,7 +24,6 @@ from director.steps.create_vm import CreateVmStep
 from director.steps.delete_instance import DeleteInstanceStep
 from director.steps.delete_vm import DeleteVmStep
 from director.steps.finish_instance import FinishInstanceStep
-from director.steps.mount_disk import MountDiskStep
 from director.steps.step import Adopt, Intent, Outcome, Repeat, StepRun
 from tests.recovery import watcher
 
@@ -155,11 +154,6 @@ def create_vm_always_repeated(patch: Patch) -> None:
 @fault
 def create_disk_always_repeated(patch: Patch) -> None:
     _always_repeat(patch, CreateDiskStep)
-
-
-@fault
-def migration_always_repeated(patch: Patch) -> None:
-    _always_repeat(patch, MountDiskStep)
 
 
 @fault

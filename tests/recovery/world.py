@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,22 +23,15 @@ from director.engine.ports import Ports
 from director.engine.tasks import Handler, Runner
 from director.model.plan import Plan, Step
 from director.model.rows import (
-    ROWS,
-    AddressRow,
-    DiskRow,
-    DurationRow,
-    InstanceRow,
     JobRow,
-    JournalEntry,
     PackageRow,
-    PlanRow,
     ReleaseRow,
     StemcellRow,
     Task,
-    VmRow,
 )
 from director.ports.store import Changes
 from director.steps.step import Site
+from tests.recovery.invariants import picture, wrongs
 
 
 class Killed(BaseException):
@@ -174,52 +166,9 @@ class World:
 
     async def picture(self) -> str:
         """The end state: rows, cloud and agents, with CIDs replaced by keys and without times."""
-        inventory = self.cloud.inventory
-        names = {cid: f"<{one.key}>" for cid, one in (inventory.vms | inventory.disks).items()}  # type: ignore[operator]
-        rows = {
-            kind.TABLE: [msgspec.to_builtins(row) for row in await self.store.find(kind)]
-            for kind in ROWS
-            if kind not in (Task, PlanRow, JournalEntry, DurationRow)
-        }
-        guests = {}
-        for vm in inventory.vms.values():
-            guest = self.agents.guest(vm.agent_id)
-            assert guest is not None
-            guests[vm.key] = [guest.spec, guest.job_state, guest.hints, guest.mounted, vm.disks, vm.metadata]
-        disks = {disk.key: [disk.size, disk.metadata] for disk in inventory.disks.values()}
-        return json.dumps(_plain([rows, guests, disks], names), indent=1, sort_keys=True)
+        return await picture(self.store, self.cloud.inventory, self.agents)
 
     async def check(self) -> None:
         """What must hold after every task that has ended well, however often its directors died."""
-        inventory = self.cloud.inventory
-        twice = {key: count for key, count in inventory.made.items() if count > 1}
-        assert not twice, f"made twice: {twice}"
-        vms = await self.store.find(VmRow)
-        assert {row.cid: row.object_key for row in vms} == {cid: vm.key for cid, vm in inventory.vms.items()}
-        disks = await self.store.find(DiskRow)
-        assert {row.cid: row.object_key for row in disks} == {cid: disk.key for cid, disk in inventory.disks.items()}
-        attached = {cid: vm.cid for vm in inventory.vms.values() for cid in vm.disks}
-        assert {row.cid: row.attached_to for row in disks if row.attached_to} == attached
-        addresses = {row.address: row.owner for row in await self.store.find(AddressRow)}
-        used = [(net["ip"], row.instance_id or row.agent_id) for row in vms for net in row.networks.values()]
-        assert dict(used) == addresses
-        assert len(used) == len(addresses)
-        for row in await self.store.find(InstanceRow):
-            assert not row.dirty
-            assert not row.midstate
-        entries = await self.store.find(JournalEntry)
-        done = [(entry.task_id, entry.step_id) for entry in entries if entry.state == "done"]
-        assert len(done) == len(set(done)), "a finished step was repeated"
-        assert not [entry for entry in entries if entry.state == "intent"], "an intent was never settled"
-        assert await self.store.leases() == []
-
-
-_TIMES = {"created_at", "attached_at", "orphaned_at", "intended_at", "ended_at"}
-
-
-def _plain(value: Any, names: dict[str, str]) -> Any:
-    if isinstance(value, dict):
-        return {names.get(key, key): bool(one) if key in _TIMES else _plain(one, names) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one, names) for one in value]
-    return names.get(value, value) if isinstance(value, str) else value
+        found = await wrongs(self.store, self.cloud.inventory, self.agents)
+        assert not found, "\n".join(found)

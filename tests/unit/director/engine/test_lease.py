@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from director.adapters.memory.agents import MemoryAgents
+from director.adapters.memory.clock import VirtualClock
+from director.adapters.memory.cloud import MemoryClouds
+from director.engine.guard import guarded
 from director.engine.lease import Hold
 from director.model.errors import LeaseLost
 from director.ports.store import Lease, Store
@@ -80,3 +85,24 @@ async def test_a_database_that_does_not_answer_silences_its_holder(bench: Bench)
     bench.store.renew = renew  # the database hangs
     with pytest.raises(LeaseLost, match="was not renewed for"):
         await hold.check()
+
+
+async def test_each_single_call_is_guarded(bench: Bench) -> None:
+    """A director may stand still between two calls of one step."""
+    watch = Watch()
+    lease = await take(bench.store)
+    hold = Hold(bench.store, lease, monotonic=watch)
+    clouds = MemoryClouds()
+    agents = MemoryAgents(clouds, VirtualClock())
+    ports = guarded(replace(bench.ports(), clouds=clouds, agents=agents), hold)
+    cloud = await ports.clouds.get("")
+    assert cloud.name == ""
+    disk = await cloud.create_disk(64, {}, "", key="one")
+    await bench.store.release(lease)
+    await take(bench.store, owner="another")
+    watch.time += 25
+    for call in (cloud.delete_disk(disk), ports.agents.call("a", "stop")):
+        with pytest.raises(LeaseLost, match="another holds it"):
+            await call
+    assert list(clouds.default.inventory.disks) == [disk]
+    assert not agents.script.calls

@@ -278,6 +278,25 @@ def test_an_unresponsive_agent_is_passed_over_and_its_vm_made_anew() -> None:
     assert not any(step.args.get("tolerate") for step in told[len(before) :])
 
 
+def test_a_vm_that_an_interrupted_task_made_and_that_never_spoke_is_made_anew() -> None:
+    yard, row, wanted = standing()
+    yard.instances[row.id] = replace(row, dirty=True)
+    yard.vms = {key: replace(one, ready=False) for key, one in yard.vms.items()}
+    plan = yard.plan(wanted)
+    assert unit_words(plan, row.id) == RECREATED
+    assert causes(plan) == ["dirty", "vm: never answered → present"]
+
+
+def test_a_hard_stop_passes_over_an_agent_that_does_not_answer() -> None:
+    yard, row, wanted = standing()
+    yard.states[row.id] = "detached"
+    plan = yard.plan(wanted, Options(unresponsive=frozenset({row.id})))
+    told = [step for stage in plan.stages for unit in stage.units if unit.id == row.id for step in unit.steps]
+    asking = [step for step in told if "tolerate" in step.args]
+    assert asking
+    assert all(step.args["tolerate"] for step in asking)
+
+
 def test_skip_drain_skips_pre_stop_and_drain_of_its_groups() -> None:
     yard, row, wanted = standing()
     yard.content.properties = {"greeting": "Hi"}

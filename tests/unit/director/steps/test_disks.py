@@ -79,6 +79,15 @@ async def test_attachment_is_cleared_first_where_a_second_one_may_be_refused(ben
     assert bench.cloud.script.calls["detach_disk"] == 1
 
 
+async def test_the_row_tells_of_an_attachment_before_it_is_made(bench: Bench) -> None:
+    vm = await bench.boot()
+    await bench.do(create())
+    await bench.intend(AttachDisk(object_key="d1", instance_id="i1"))
+    assert (await row(bench)).attached_to == vm.cid, (
+        "whatever becomes of it, who deals with the disk next detaches it first"
+    )
+
+
 async def test_migration(bench: Bench) -> None:
     await bench.boot()
     old = await put_up(bench)

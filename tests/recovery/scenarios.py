@@ -36,6 +36,8 @@ def _after(name: str, *deeds: Deed) -> Scenario:
 
 ROLLED = replace(WEB, instances=4, azs=2, canaries=1, max_in_flight=2)
 
+SWAPPED = Manifest((replace(DB, swap=True), replace(WEB, swap=True)))
+
 SCENARIOS = (
     Scenario("deploy", Story((FIRST,))),
     Scenario(
@@ -43,6 +45,7 @@ SCENARIOS = (
         Story((Deed("deploy", Manifest((ROLLED,))), Deed("deploy", Manifest((replace(ROLLED, text=1),))))),
     ),
     _after("recreate with disk", Deed("deploy", SHOP, recreate=True)),
+    Scenario("create, swap, delete", Story((Deed("deploy", SWAPPED), Deed("deploy", SWAPPED, recreate=True)))),
     _after("stemcell", Deed("deploy", _with(stemcell="2"))),
     _after("release", Deed("deploy", _with(release="2"))),
     _after("scale up", Deed("deploy", _with(web=replace(WEB, instances=4)))),

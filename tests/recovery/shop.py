@@ -39,6 +39,7 @@ class Shape(Struct, frozen=True):
     max_in_flight: int | str = 1
     serial: bool = True
     state: str = "started"
+    swap: bool = False  # create-swap-delete
 
     @property
     def width(self) -> int:
@@ -59,7 +60,12 @@ class Shape(Struct, frozen=True):
             "stemcell": "default",
             "networks": [{"name": "default"}],
             "jobs": [{"name": self.job, "release": "shop", "properties": value}],
-            "update": {"canaries": self.canaries, "max_in_flight": self.max_in_flight, "serial": self.serial},
+            "update": {
+                "canaries": self.canaries,
+                "max_in_flight": self.max_in_flight,
+                "serial": self.serial,
+                **({"vm_strategy": "create-swap-delete"} if self.swap else {}),
+            },
             **({"state": self.state} if self.state != "started" else {}),
             **more,
         }

@@ -73,6 +73,7 @@ def _of_group(case: Case, name: str) -> Iterator[Case]:
         lambda one: replace(one, azs=1),
         lambda one: replace(one, canaries=0),
         lambda one: replace(one, serial=True),
+        lambda one: replace(one, swap=False),
         lambda one: replace(one, max_in_flight=1),
         lambda one: replace(one, text=0),
         lambda one: replace(one, job="web"),

@@ -79,6 +79,7 @@ def _shape(dice: random.Random, name: str) -> Shape:
         canaries=dice.choice((0, 1, 1, 2)),
         max_in_flight=dice.choice(COUNTS),
         serial=dice.random() < 0.6,
+        swap=dice.random() < 0.25,
     )
 
 

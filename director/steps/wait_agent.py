@@ -30,7 +30,7 @@ class WaitAgentStep(StepRun[WaitAgent]):
             raise NotFound(f"No VM has agent id {self.args.agent_id}")
         # a compilation VM lives too short for a second identity (director configuration)
         rotate = io.site.rotate_bootstrap_identities and row.purpose != "compilation" and not row.permanent_credentials
-        # making a key takes long, and so does a boot
+        # made while the VM boots
         making = asyncio.ensure_future(io.agents.identity(row.agent_id, bootstrap=False)) if rotate else None
         try:
             await until_ready(io, row, advice=self._advice(io))

@@ -31,6 +31,7 @@ from cpi.sim.boot import PHASES
 from cpi.sim.clock import VirtualClock
 from cpi.sim.cloud import Cloud
 from cpi.sim.config import Config
+from cpi.wire import error_from_wire, error_to_wire
 
 
 def call(method: str, key: str | None = None) -> Call:
@@ -174,6 +175,22 @@ def test_rates_refuse_then_let_in(tmp_path: Path) -> None:
     assert patient.took() == pytest.approx(5)
     with patient.cloud.inventory.transaction() as books:
         assert books.counters("refused:") == {}
+
+
+def test_a_refusal_says_when_to_come_again_and_the_rate_may_change_meanwhile(tmp_path: Path) -> None:
+    sim = Sim(tmp_path, rate_limit={"create_disk": {"per_second": 2, "burst": 1}})
+    sim.disk("one")
+    with pytest.raises(CloudError) as refused:
+        sim.disk("two")
+    assert refused.value.facts.retry_after == pytest.approx(0.5)
+    assert not refused.value.facts.started
+    assert error_from_wire("create_disk", "", error_to_wire(refused.value)).facts.retry_after == pytest.approx(0.5)
+    (tmp_path / "cloud" / "rate_limit.json").write_text('{"create_disk": {"per_second": 0.1, "burst": 1}}')
+    with pytest.raises(CloudError, match=r"at most 0\.1 per second"):
+        sim.disk("two")
+    (tmp_path / "cloud" / "rate_limit.json").unlink()
+    sim.clock.advance(0.5)
+    sim.disk("two")
 
 
 def test_one_rate_for_all_calls(tmp_path: Path) -> None:

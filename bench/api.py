@@ -42,9 +42,9 @@ def paths(task: int) -> list[tuple[str, str, str]]:
     """What is called: name, path, range."""
     return [
         ("task", f"/tasks/{task}", ""),
-        ("output", f"/tasks/{task}/output?type=event", "bytes=0-"),
+        ("output", f"/tasks/{task}/output?type=event", "follow"),
         ("task", f"/tasks/{task}", ""),
-        ("output", f"/tasks/{task}/output?type=event", "bytes=20000-"),
+        ("output", f"/tasks/{task}/output?type=event", "follow"),
         ("tasks by state", "/tasks?state=processing,cancelling,queued&verbose=1", ""),
         ("newest tasks", "/tasks?limit=30&verbose=1", ""),
         ("newest of all", "/tasks?limit=30&verbose=2", ""),

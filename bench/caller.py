@@ -29,6 +29,7 @@ class Caller:
         self.took: dict[str, list[float]] = defaultdict(list)
         self.slow: list[tuple[float, float, str]] = []
         self.failed: list[str] = []
+        self._followed: dict[str, int] = defaultdict(int)
 
     async def call(self, name: str, path: str, *, fresh: bool, range_: str) -> None:
         """One request; its time is from the moment it was due until the last byte."""
@@ -51,6 +52,8 @@ class Caller:
     async def _exchange(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str, range_: str
     ) -> int:
+        if range_ == "follow":
+            range_ = f"bytes={self._followed[path]}-"
         span = f"Range: {range_}\r\n" if range_ else ""
         writer.write(
             f"GET {path} HTTP/1.1\r\nHost: director\r\nAuthorization: {self._authorization}\r\n{span}\r\n".encode()
@@ -60,7 +63,13 @@ class Caller:
             (int(line.partition(":")[2]) for line in head.splitlines() if line.startswith("content-length:")), 0
         )
         await reader.readexactly(length)
-        return int(head.split(" ", 2)[1])
+        status = int(head.split(" ", 2)[1])
+        if status == 206:
+            span = next(line for line in head.splitlines() if line.startswith("content-range:"))
+            self._followed[path] = max(
+                self._followed[path], int(span.partition("-")[2].partition("-")[2].partition("/")[0]) + 1
+            )
+        return status
 
 
 async def run(given: dict[str, Any]) -> dict[str, Any]:

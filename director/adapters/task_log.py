@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
-from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -64,21 +63,22 @@ class StoreTaskLog:
         async with self._writing:
             while self._waiting:
                 lines, self._waiting = self._waiting, []
-                written = 0
+                # each kind is an output of its own: their lines need no order among each other
+                unwritten = dict.fromkeys(kind for kind, _ in lines)
                 try:
-                    for kind, group in groupby(lines, lambda line: line[0]):
-                        texts = [text for _, text in group]
+                    for kind in list(unwritten):
                         lease = self._lease() if self._lease is not None else None
-                        await self._store.append_output(self._task_id, kind, "".join(texts), lease=lease)
-                        written += len(texts)
+                        text = "".join(text for its_kind, text in lines if its_kind == kind)
+                        await self._store.append_output(self._task_id, kind, text, lease=lease)
+                        del unwritten[kind]
                 except StoreAway:
                     raise
                 except LeaseLost:
-                    written = len(lines)
+                    unwritten.clear()
                     self._waiting.clear()
                     raise
                 finally:
-                    self._waiting = lines[written:] + self._waiting
+                    self._waiting = [line for line in lines if line[0] in unwritten] + self._waiting
 
     def _time(self) -> int:
         return int(self._clock.now())

@@ -14,6 +14,7 @@ from director.api.auth import ADMIN, LIST, READ, require
 from director.api.desk import Desk
 from director.api.replies import digits, json, json_object, number, texts, words
 from director.engine.tasks import OPEN
+from director.model.briefs import TaskBrief
 from director.model.deployment import Document
 from director.model.errors import BadRequest, DirectorError, Forbidden, NotFound
 from director.model.rows import Task
@@ -36,9 +37,10 @@ SHOWN = (
 )
 TYPES = ("event", "result", "debug", "cpi", "none")
 SHORT = 128
+PAGE = 500
 
 
-def show(task: Task) -> Document:
+def show(task: Task | TaskBrief) -> Document:
     """A task as the API gives it."""
     ended = task.state not in OPEN
     return {
@@ -78,8 +80,17 @@ def routes(desk: Desk) -> APIRouter:
             where["context_id"] = request.query_params["context_id"]
         if request.query_params.get("verbose", "1") != "2":
             where["type"] = list(SHOWN)
-        rows = await store.find(Task, newest_first=True, limit=number(request, "limit"), **where)
-        return json([show(row) for row in rows])
+        left, before = number(request, "limit"), None
+        found: list[Document] = []
+        while left is None or left > 0:
+            page = PAGE if left is None else min(PAGE, left)
+            rows = await store.find(TaskBrief, newest_first=True, limit=page, before=before, **where)
+            found += [show(row) for row in rows]
+            if len(rows) < page:
+                break
+            before = rows[-1].key
+            left = None if left is None else left - page
+        return json(found)
 
     @router.get("/tasks/{id}")
     async def one_task(request: Request, id: str) -> Response:

@@ -90,9 +90,14 @@ class TaskBrief(Row, frozen=True, kw_only=True):
 
     id: int
     type: str
+    description: str
     state: str
     deployment: str | None = None
+    user: str = "admin"
+    context_id: str = ""
+    started_at: float | None = None
     finished_at: float | None = None
+    result: str | None = None
 
     @property
     def key(self) -> str:

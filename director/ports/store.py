@@ -59,8 +59,8 @@ class Store(Protocol):
         """All or nothing, durable when it returns. With a lease: raises `LeaseLost` unless it is still held under that fence."""
         ...
 
-    async def next_id(self, sequence: str) -> int:
-        """1, 2, 3, ... per sequence; never given twice."""
+    async def next_id(self, sequence: str, count: int = 1) -> int:
+        """1, 2, 3, ... per sequence; never given twice. The first of ``count`` in a row."""
         ...
 
     async def acquire(self, name: str, owner: str, seconds: float) -> Lease | None:

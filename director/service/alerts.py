@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections import deque
 from collections.abc import Sequence
@@ -64,11 +63,11 @@ class Alerts:
 
     async def write(self, events: Sequence[EventRow]) -> None:
         """In one commit."""
-        numbers = await asyncio.gather(*(self._house.store.next_id("events") for _ in events))
-        pairs = zip(events, sorted(numbers), strict=True)
-        rows: list[Row] = [replace(event, id=number) for event, number in pairs]
-        if rows:
-            await self._house.store.commit(Changes(put=rows))
+        if not events:
+            return
+        first = await self._house.store.next_id("events", len(events))
+        rows: list[Row] = [replace(event, id=number) for number, event in enumerate(events, first)]
+        await self._house.store.commit(Changes(put=rows))
 
     def _of_agent(self, agent_id: str, alert: dict[str, Any], owners: dict[str, tuple[str, str]]) -> EventRow:
         deployment, instance = owners.get(agent_id, ("", ""))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -76,7 +75,6 @@ async def _tell_deeds(house: House, context: TaskContext, parent: int) -> None:
     if any(one.parent_id == parent for one in await house.store.find(EventRow, task=str(context.task.id))):
         return
     found = await deeds(house.store, context.task, parent)
-    numbers = await asyncio.gather(*(house.store.next_id("events") for _ in found))
-    rows = [replace(one, id=number) for one, number in zip(found, sorted(numbers), strict=True)]
-    if rows:
-        await context.commit(Changes(put=rows))
+    if found:
+        first = await house.store.next_id("events", len(found))
+        await context.commit(Changes(put=[replace(one, id=number) for number, one in enumerate(found, first)]))

@@ -101,10 +101,10 @@ class MemoryStore:
             self.content.rows.setdefault(kind, {})[key] = (body, row)
         self._topics.tell(topics_of(changes))
 
-    async def next_id(self, sequence: str) -> int:
+    async def next_id(self, sequence: str, count: int = 1) -> int:
         await asyncio.sleep(0)
-        self.content.sequences[sequence] += 1
-        return self.content.sequences[sequence]
+        self.content.sequences[sequence] += count
+        return self.content.sequences[sequence] - count + 1
 
     async def acquire(self, name: str, owner: str, seconds: float) -> Lease | None:
         await asyncio.sleep(0)

@@ -19,6 +19,11 @@ def _decoder(kind: type[R]) -> msgspec.json.Decoder[R]:
     return msgspec.json.Decoder(kind, strict=False)
 
 
+@cache
+def _list_decoder(kind: type[R]) -> msgspec.json.Decoder[list[R]]:
+    return msgspec.json.Decoder(list[kind], strict=False)
+
+
 def columns(row: Row) -> dict[str, Any]:
     """The values of a table's columns for this row."""
     values: dict[str, Any] = {"key": row.key, "body": _encoder.encode(row).decode()}
@@ -30,3 +35,8 @@ def columns(row: Row) -> dict[str, Any]:
 def row(kind: type[R], body: str) -> R:
     """The row whose body this is."""
     return _decoder(kind).decode(body)
+
+
+def rows(kind: type[R], bodies: str) -> list[R]:
+    """The rows of these bodies, which commas divide."""
+    return _list_decoder(kind).decode(f"[{bodies}]")

@@ -7,7 +7,19 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Insert, Select, Table, bindparam, delete, false, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Insert,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    false,
+    func,
+    select,
+    union_all,
+)
 
 from director.adapters.store import codec
 from director.adapters.store.dialect import insert
@@ -25,6 +37,17 @@ def get(connection: Connection, kind: type[R], key: str) -> R | None:
     """The row of this key."""
     body = connection.execute(_by_key(kind), {"wanted": key}).scalar_one_or_none()
     return None if body is None else codec.row(kind, body)
+
+
+def many(connection: Connection, kind: type[R], statement: Select[Any], *, bounded: bool) -> list[R]:
+    """The rows of a query, in its order. SQLite's driver gives way to other threads for each row that it reads, and has to wait for its turn
+    each time; so ``bounded`` results are read as one text there."""
+    if connection.dialect.name != "sqlite" or not bounded:
+        return [codec.row(kind, body) for body in connection.execute(statement).scalars()]
+    bodies = statement.subquery()
+    # SQLite keeps the order of a subquery for group_concat
+    text = connection.execute(select(func.group_concat(bodies.c.body, ","))).scalar_one()
+    return codec.rows(kind, text or "")
 
 
 @cache

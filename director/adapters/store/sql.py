@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, select
 
-from director.adapters.store import codec, leases, output, rows
+from director.adapters.store import leases, output, rows
 from director.adapters.store.dialect import MEMORY, Now, insert, now, open_sqlite
 from director.adapters.store.migrate import create, upgrade
 from director.adapters.store.outage import DatabaseAway
@@ -67,7 +67,7 @@ class SqlStore:
         statement = rows.query(kind, newest_first=newest_first, limit=limit, before=before, where=where)
 
         def read(connection: Connection) -> list[R]:
-            return [codec.row(kind, body) for body in connection.execute(statement).scalars()]
+            return rows.many(connection, kind, statement, bounded=limit is not None or bool(where))
 
         return await self._readers.run(read)
 
@@ -88,13 +88,13 @@ class SqlStore:
             # whether it took effect is not known; who takes the lease next reads it from the rows
             raise LeaseLost(f"Lease {lease.name} cannot be proved: {error.message}") from error
 
-    async def next_id(self, sequence: str) -> int:
+    async def next_id(self, sequence: str, count: int = 1) -> int:
         def write(connection: Connection) -> int:
-            statement = insert(connection.dialect.name, SEQUENCES).values(name=sequence, value=1)
+            statement = insert(connection.dialect.name, SEQUENCES).values(name=sequence, value=count)
             statement = statement.on_conflict_do_update(
-                index_elements=["name"], set_={"value": SEQUENCES.c.value + 1}
+                index_elements=["name"], set_={"value": SEQUENCES.c.value + count}
             ).returning(SEQUENCES.c.value)
-            return int(connection.execute(statement).scalar_one())
+            return int(connection.execute(statement).scalar_one()) - count + 1
 
         return await self._writer.run(write)
 

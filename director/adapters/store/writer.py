@@ -1,4 +1,5 @@
-"""One thread writes. Commits that wait together share one transaction, and so one fsync; each stands or falls alone in a savepoint."""
+"""One thread writes. Commits that wait together share one transaction, and so one fsync; each stands or falls alone in a savepoint, or in the
+transaction when it is alone there."""
 
 from __future__ import annotations
 
@@ -104,6 +105,9 @@ class Writer:
         try:
             connection = self._connected()
             with connection.begin():
+                if len(jobs) == 1:
+                    jobs[0].value = jobs[0].act(connection)
+                    return
                 for job in jobs:
                     try:
                         with connection.begin_nested():

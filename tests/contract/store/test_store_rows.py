@@ -114,3 +114,18 @@ async def test_a_brief_is_found_like_its_row_and_cannot_be_written(store: Store)
     with pytest.raises(ValueError, match="part of a row"):
         await store.commit(Changes(put=[brief]))
     assert await store.get(VmRow, "a") == row
+
+
+async def test_ids_in_a_row_belong_to_one_caller(store: Store) -> None:
+    firsts = await asyncio.gather(*(store.next_id("event", 5) for _ in range(10)))
+    assert sorted(firsts) == list(range(1, 51, 5))
+    assert await store.next_id("event") == 51
+
+
+async def test_many_rows_come_in_order_whatever_is_in_them(store: Store) -> None:
+    texts = ['a,b],[{"', "\\", "\u2028 ü \x00", "", ",", "]"]
+    rows = [Task(id=n, type="deploy", description=texts[n % len(texts)], deployment="web") for n in range(1, 1201)]
+    await store.commit(Changes(put=rows[::-1]))
+    assert await store.find(Task, deployment="web") == rows
+    assert await store.find(Task, deployment="web", newest_first=True, limit=700) == rows[:499:-1]
+    assert await store.find(Task, deployment="none") == []

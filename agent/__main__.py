@@ -29,6 +29,8 @@ def main(words: list[str] | None = None) -> int:
     base = Path(chosen.base).absolute()
     layout = Layout(base, base / "root" if chosen.platform == "plain" else Path("/"))
     _log_to(layout)
+    if chosen.platform == "linux":
+        _log_to_console(logging.INFO if chosen.command == "boot" else logging.WARNING)
     try:
         return _boot(layout, chosen) if chosen.command == "boot" else _run(layout, chosen)
     except (AgentError, OSError, ValueError) as error:
@@ -59,6 +61,15 @@ def _log_to(layout: Layout) -> None:
     layout.agent_log.mkdir(parents=True, exist_ok=True)
     file = RotatingFileHandler(layout.agent_log / "current", maxBytes=10 << 20, backupCount=3)
     logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT, handlers=[logging.StreamHandler(), file])
+
+
+def _log_to_console(level: int) -> None:
+    """What keeps a VM from the bus can be read nowhere else."""
+    from agent.console import ConsoleHandler
+
+    handler = ConsoleHandler(level)
+    handler.setFormatter(logging.Formatter("meristem-agent: %(levelname)s %(message)s"))
+    logging.getLogger().addHandler(handler)
 
 
 if __name__ == "__main__":

@@ -48,6 +48,7 @@ def test_a_vm_that_does_not_come_to_the_bus(impatient: Site) -> None:
     assert "(meristem.boot.bus allows 10 s); its address is 10.77.0." in head
     assert 1 <= len(console.splitlines()) <= 20
     assert "\x1b" not in console
+    assert "meristem-agent: WARNING bus: [Errno 111] Connect call failed" in console
     assert any("waiting for it on the bus" in event.get("data", {}).get("status", "") for event in failed.events)
     assert site.host.inventory() == before, "nothing of it is left"
     site.api.delete_deployment("dark")

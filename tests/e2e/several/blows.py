@@ -53,10 +53,11 @@ class Ring:
         self.words = 0
         self._ports: dict[int, str] = {}
 
-    def begin(self) -> tuple[str, int]:
-        """Some work, begun through some director; its name and task."""
+    def begin(self, *, long: bool = False) -> tuple[str, int]:
+        """Some work (``long``: a create or a recreate), begun through some director; its name and task."""
         api = self.chance.choice(self.trio.directors).api
-        work = self.chance.choice(["update", "scale", "recreate", "delete"]) if self.there else "create"
+        works = ["recreate"] if long else ["update", "scale", "recreate", "delete"]
+        work = self.chance.choice(works) if self.there else "create"
         if work == "delete":
             self.there = False
             return work, api.start("DELETE", f"/deployments/{CITY}")

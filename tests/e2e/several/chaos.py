@@ -52,10 +52,11 @@ def _outage(ring: Ring, kind: str, seconds: float, outage: object) -> Blow:
     assert callable(outage)
     trio = ring.trio
     since = time.time()
-    work, task = ring.begin()
+    work, task = ring.begin(long=True)
     blow = Blow(0, work, kind, 1.5, "all")
     until("the task is taken", lambda: trio.runner_of(task) is not None, 30)
     time.sleep(blow.after)
+    assert trio.directors[0].api.get(f"/tasks/{task}")["state"] == "processing", "it ended before the outage"
     outage(trio)
     at = time.time()
     trio.directors[0].api.wait(task, seconds=180)

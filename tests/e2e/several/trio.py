@@ -29,7 +29,7 @@ from tests.e2e.several.bus_cluster import Cluster, build_cluster
 from tests.e2e.several.director_process import Director
 from tests.e2e.several.records import Records
 
-LEASE = 3.0
+LEASE = 6.0
 NAMES = ("a", "b", "c")
 SIM: dict[str, Any] = {
     "stemcell_formats": ["dummy-raw"],

@@ -51,6 +51,7 @@ class Ring:
         self.there = False
         self.size = 0
         self.words = 0
+        self.last = 0
         self._ports: dict[int, str] = {}
 
     def begin(self, *, long: bool = False) -> tuple[str, int]:
@@ -139,6 +140,7 @@ class Ring:
 
     def check(self, blow: Blow, task: int, since: float) -> None:
         """Everything that must hold after a task, whatever befell it."""
+        self.last = task
         self._note()
         blow.faults += [
             *self._strangers(task),

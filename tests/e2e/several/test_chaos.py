@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
 from tests.contract.store.postgres_server import programs
-from tests.e2e.several.blows import Ring
+from tests.e2e.several.blows import Blow, Ring
 from tests.e2e.several.chaos import one_server_less, without_bus, without_database
 from tests.e2e.several.trio import Trio, build_trio
 
@@ -41,6 +43,31 @@ def test_whoever_is_killed_or_frozen_the_deploy_ends_right(ring: Ring) -> None:
     for kind in ("kill", "freeze", "freeze"):
         blow = ring.round(1, kind)
         assert not blow.faults, blow.line()
+
+
+def test_the_records_show_who_acts_without_the_lease(trio: Trio, ring: Ring) -> None:
+    """The judge itself: a line, a call, a request and a VM that nobody was entitled to are each told."""
+    task = ring.last
+    since = time.time()
+    place = {**trio.postgres.parameters, "application_name": "b"}
+    with psycopg.connect(**place, autocommit=True) as connection:
+        connection.execute("INSERT INTO task_output VALUES (%s, 'debug', 1000000, 5, 'late\n')", [task])
+    with trio.records.inventory.transaction() as books:
+        books.record(time.time(), "delete_vm", "", director=trio.directors[1].pid)
+        books.record(time.time(), "stop", "some-agent", fence=0)
+        stray = books.add("vm", "stray", {}).cid
+    blow = Blow(0, "none", "none", 0)
+    ring.check(blow, task, since)
+    with trio.records.inventory.transaction() as books:
+        books.remove(stray)
+    said = "\n".join(blow.faults)
+    for words in (
+        "b wrote to task_output while the lease was nobody's",
+        "delete_vm of b took effect while nobody held the task",
+        "stop under fence 0 was taken",
+        f"the cloud has ['{stray}'] beyond the rows",
+    ):
+        assert words in said
 
 
 @pytest.mark.timeout(200)

@@ -16,6 +16,9 @@ from tests.e2e.several.trio import Trio, build_trio
 
 SEED = 3
 OUTAGE = 4.0
+LEASE = 3.0
+LIMIT = 30.0
+"""Seconds; the machine may be busy with other tests."""
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +29,7 @@ def trio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trio]:
     found = programs()
     if found is None:
         pytest.skip("PostgreSQL is not installed (Debian package postgresql)")
-    built = build_trio(tmp_path_factory.mktemp("trio"), found)
+    built = build_trio(tmp_path_factory.mktemp("trio"), found, LEASE)
     try:
         yield built
     finally:
@@ -35,7 +38,7 @@ def trio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trio]:
 
 @pytest.fixture(scope="module")
 def ring(trio: Trio) -> Ring:
-    return Ring(trio, SEED, instances=(3, 5))
+    return Ring(trio, SEED, instances=(3, 5), limit=LIMIT)
 
 
 @pytest.mark.timeout(300)

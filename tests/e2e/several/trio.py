@@ -59,6 +59,7 @@ class Trio:
     postgres: PostgresServer
     cluster: Cluster
     records: Records
+    lease: float
     directors: list[Director] = field(default_factory=list[Director])
 
     @property
@@ -108,7 +109,7 @@ def _director(trio: Trio, name: str, authority: Authority, db: dict[str, Any]) -
     del words["meristem"]["certificates"], words["cloud"], words["agent"]["env"]
     words["meristem"] |= {
         "shared": str(trio.directory / "shared"),
-        "lease_seconds": LEASE,
+        "lease_seconds": trio.lease,
         "nats": {"sync": True},
         "cpi": {"type": "sim", "properties": {**SIM, "state_dir": str(trio.state), "mbus": trio.cluster.url}},
     }
@@ -122,14 +123,14 @@ def _none(directory: Path) -> Bus:
     return Bus(0, directory, directory, directory, None)  # type: ignore[arg-type]
 
 
-def build_trio(directory: Path, programs: Path) -> Trio:
+def build_trio(directory: Path, programs: Path, lease: float = LEASE) -> Trio:
     """The three are started at the same moment on an empty database."""
     authority = Authority(directory / "certs")
     postgres = PostgresServer.make(programs)
     known = postgres.parameters
     db = {"adapter": "postgres", "database": known["dbname"], **{key: known[key] for key in ("host", "port", "user")}}
     cluster = Cluster()
-    trio = Trio(directory, postgres, cluster, Records(postgres, Inventory(directory / "cloud")))
+    trio = Trio(directory, postgres, cluster, Records(postgres, Inventory(directory / "cloud")), lease)
     try:
         trio.cluster = build_cluster(directory / "bus", authority, db)
         trio.directors += [_director(trio, name, authority, db) for name in NAMES]

@@ -110,4 +110,5 @@ class Locks:
             if lease.name == lease_name:
                 alarm.set(max(0.0, lease.expires_at - await self._store.now()) + EXPIRED)
                 return f"task {task_of(lease)} holds it"
+        alarm.set(EXPIRED)  # it ran out between the two looks
         return "it is about to be free"

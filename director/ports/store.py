@@ -1,6 +1,6 @@
 """The store: rows by key, found by indexed fields, changed in all-or-nothing commits; leases with fencing; task output.
 
-SQLite and PostgreSQL share one adapter; the in-memory twin is that adapter on ``:memory:``. The same contract tests run on all.
+SQLite and PostgreSQL share one adapter, also on ``:memory:``; the twin for proofs is made of dictionaries. The same contract tests run on all.
 """
 
 from __future__ import annotations

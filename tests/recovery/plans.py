@@ -1,8 +1,6 @@
-"""Plans as a planner makes them, for the small world: a first deploy, and an update that recreates, grows a disk and removes an instance."""
+"""A plan as a planner makes it, for the small world: a first deploy."""
 
 from __future__ import annotations
-
-import msgspec
 
 from director.model.actions import (
     Action,
@@ -12,21 +10,12 @@ from director.model.actions import (
     CompilePackage,
     CreateDisk,
     CreateVm,
-    DeleteInstance,
     DeleteVm,
-    DetachDisk,
-    Drain,
     FinishInstance,
     MountDisk,
-    OrphanDisk,
-    Prepare,
     RunScript,
     SaveDeployment,
     Start,
-    Stop,
-    SwapVm,
-    UnmountDisk,
-    UpdateTags,
     WaitAgent,
     Watch,
 )
@@ -113,17 +102,6 @@ def bring_up(one: InstanceSpec) -> list[Action]:
     ]
 
 
-def take_down(one: InstanceSpec, disk: str) -> list[Action]:
-    return [
-        RunScript(instance_id=one.id, script="pre-stop"),
-        Drain(instance_id=one.id, mode="shutdown"),
-        Stop(instance_id=one.id),
-        RunScript(instance_id=one.id, script="post-stop"),
-        UnmountDisk(object_key=disk, instance_id=one.id),
-        DetachDisk(object_key=disk, instance_id=one.id),
-    ]
-
-
 def partial(one: InstanceSpec) -> dict[str, object]:
     return {"deployment": "web", "job": {"name": "web"}, "index": one.index, "id": one.id}
 
@@ -167,83 +145,6 @@ def first_deploy(*, instances: int = 2, width: int = 1) -> Plan:
             Stage(id="save", title="", units=(unit("save", _saved()),), needs=("update",)),
         ),
         agents=("compiler", *(f"a-{one.id}" for one in specs)),
-    )
-
-
-def update(*, width: int = 1) -> Plan:
-    """i0 gets a new VM, i1 a larger disk (data copied), i2 goes."""
-    recreated, grown, gone = spec(0, flavor="large"), spec(1, disk=2048, text="two"), spec(2)
-    recreate = unit(
-        "update-i0",
-        BeginInstance(spec=recreated),
-        *take_down(recreated, "d-i0"),
-        DeleteVm(agent_id="a-i0"),
-        create_vm("b-i0", recreated.vm, instance_id="i0"),
-        WaitAgent(agent_id="b-i0", spec=partial(recreated)),
-        AttachDisk(object_key="d-i0", instance_id="i0"),
-        MountDisk(object_key="d-i0", instance_id="i0"),
-        *bring_up(recreated),
-    )
-    grow = unit(
-        "update-i1",
-        BeginInstance(spec=grown),
-        Prepare(spec=grown),
-        Drain(instance_id="i1", mode="update", spec=grown),
-        Stop(instance_id="i1"),
-        CreateDisk(
-            object_key="e-i1", deployment="web", instance_id="i1", instance_name=grown.name, disk=DiskSpec(2048)
-        ),
-        AttachDisk(object_key="e-i1", instance_id="i1"),
-        MountDisk(object_key="e-i1", instance_id="i1", migrate=True),
-        UnmountDisk(object_key="d-i1", instance_id="i1"),
-        DetachDisk(object_key="d-i1", instance_id="i1"),
-        OrphanDisk(object_key="d-i1"),
-        *bring_up(grown),
-        UpdateTags(instance_id="i1", tags={"team": "b"}),
-    )
-    remove = unit(
-        "delete-i2",
-        *take_down(gone, "d-i2"),
-        DeleteVm(agent_id="a-i2", release=True),
-        OrphanDisk(object_key="d-i2"),
-        DeleteInstance(instance_id="i2"),
-    )
-    return Plan(
-        deployment="web",
-        stages=(
-            Stage(id="delete", title="Deleting unneeded instances", units=(remove,)),
-            Stage(id="update", title="Updating instance", units=(recreate, grow), width=width, needs=("delete",)),
-            Stage(id="save", title="", units=(unit("save-2", _saved()),), needs=("update",)),
-        ),
-        agents=("b-i0",),
-    )
-
-
-def swap() -> Plan:
-    """i0 gets another VM, made and filled beside the one it has; the disk moves over, and the old VM is orphaned."""
-    one = msgspec.structs.replace(spec(0, flavor="large"), vm=vm_spec(20, "large"))
-    beside = unit(
-        "create-i0",
-        msgspec.structs.replace(create_vm("b-i0", one.vm, instance_id="i0"), standby=True),
-        WaitAgent(agent_id="b-i0", spec=partial(one)),
-    )
-    over = unit(
-        "update-i0",
-        BeginInstance(spec=one),
-        Prepare(spec=one, agent_id="b-i0"),
-        *take_down(one, "d-i0"),
-        SwapVm(instance_id="i0", agent_id="b-i0"),
-        AttachDisk(object_key="d-i0", instance_id="i0"),
-        MountDisk(object_key="d-i0", instance_id="i0"),
-        *bring_up(one),
-    )
-    return Plan(
-        deployment="web",
-        stages=(
-            Stage(id="create", title="Creating missing vms", units=(beside,)),
-            Stage(id="update", title="Updating instance", units=(over,), needs=("create",)),
-        ),
-        agents=("b-i0",),
     )
 
 

@@ -109,6 +109,7 @@ class NatsServer:
         )
         write_private(place.config_file, text, mode=0o640)
         place.pid_file.unlink(missing_ok=True)
+        users = _version(place.users_file)
         # a session of its own: signals to the director's group do not reach it
         self._child = await asyncio.to_thread(
             subprocess.Popen,
@@ -120,6 +121,9 @@ class NatsServer:
             cwd="/",
         )
         await self._listening()
+        if _version(place.users_file) != users:
+            # changed after the server had read it, and before there was a pid file by which to tell it so
+            self._child.send_signal(signal.SIGHUP)
         return True
 
     async def supervise(self) -> None:
@@ -182,6 +186,15 @@ class NatsServer:
         except OSError:
             lines = []
         return lines[-1] if lines else "it said nothing"
+
+
+def _version(file: Path) -> tuple[int, int]:
+    """Another one after each atomic replacement."""
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return (0, 0)
+    return (found.st_ino, found.st_mtime_ns)
 
 
 async def _end_of(pid: int) -> None:

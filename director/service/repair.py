@@ -17,9 +17,10 @@ from director.model.actions import (
     Start,
     UnmountDisk,
 )
-from director.model.errors import AgentError
+from director.model.deployment import Document
+from director.model.errors import AgentError, DirectorError
 from director.model.plan import Cause, Unit
-from director.model.rows import DiskRow, InstanceRow, VmRow
+from director.model.rows import DiskRow, InstanceRow, StemcellRow, VmRow
 from director.plan import sequences
 from director.plan.ids import Ids
 from director.plan.sequences import Steps, Subject
@@ -27,6 +28,9 @@ from director.plan.world import World
 from director.ports.agents import AgentLog
 from director.service.house import House
 from director.service.problems import INACTIVE_DISK, UNRESPONSIVE, WAYS, Problem
+
+RECREATES = ("recreate_vm", "recreate_vm_without_wait")
+READY = "the cloud answers and has the stemcell; whether its quota allows the VM is known only when it is made"
 
 
 class Repair(Struct, frozen=True):
@@ -42,12 +46,16 @@ async def repair(house: House, problem: Problem, way: str, ids: Ids, watch: tupl
     row = await house.store.get(InstanceRow, problem.instance)
     if row is None or way in ("ignore", "close"):
         return None
-    steps = Steps(f"repair/{problem.id}", (Cause(problem.type, problem.description, way),))
+    causes = [Cause(problem.type, problem.description, way)]
+    if problem.type == UNRESPONSIVE and way in RECREATES:
+        causes.append(Cause("create_vm", None, READY))
+    steps = Steps(f"repair/{problem.id}", causes)
     made = ""
     match way:
         case "recreate_vm" | "recreate_vm_without_wait":
             made = ids.next(f"vm/{row.id}")
-            await _make_anew(house, steps, row, made, watch, wait=way == "recreate_vm")
+            there = problem.type == UNRESPONSIVE
+            await _make_anew(house, steps, row, made, watch, wait=way == "recreate_vm", still_there=there)
         case "reboot_vm":
             steps.add(RebootVm(instance_id=row.id), "reboot the VM")
         case "delete_vm":
@@ -81,7 +89,7 @@ async def refusal(house: House, problem: Problem, way: str, log: AgentLog) -> st
         try:
             await house.agents.call(agent_id, "ping", timeout=5, log=log)
         except AgentError:
-            return ""
+            return await _cannot_create(house, row) if row is not None and way in RECREATES else ""
         return "Agent is responding now, skipping resolution"
     disk = await house.store.get(DiskRow, problem.resource)
     cid = disk.cid if disk is not None else ""
@@ -99,10 +107,38 @@ async def refusal(house: House, problem: Problem, way: str, log: AgentLog) -> st
     return "Instance already has an active disk" if any(one.active for one in others) else ""
 
 
+async def _cannot_create(house: House, row: InstanceRow) -> str:
+    """Why another VM cannot be made, as far as that can be told before the present one is deleted; empty when nothing speaks against it."""
+    assert row.applied is not None
+    vm = row.applied.vm
+    key = f"{vm.stemcell_name}/{vm.stemcell_version}/{vm.cpi}"
+    stemcell = await house.store.get(StemcellRow, key)
+    if stemcell is None or not stemcell.cid:
+        return f"The VM is kept, as no other can be made: stemcell '{vm.stemcell_name}/{vm.stemcell_version}' is not uploaded"
+    try:
+        await (await house.clouds.get(vm.cpi)).info()
+    except DirectorError as error:
+        return f"The VM is kept, as no other can be made: the cloud does not answer: {error.message}"
+    return ""
+
+
+def _elsewhere(networks: Document) -> bool:
+    """Whether a second VM can stand beside the first: the cloud chooses its addresses, and nothing that was rendered names them."""
+    return bool(networks) and all(one.get("type") == "dynamic" for one in networks.values())
+
+
 async def _make_anew(
-    house: House, steps: Steps, row: InstanceRow, agent_id: str, watch: tuple[int | None, int], *, wait: bool
+    house: House,
+    steps: Steps,
+    row: InstanceRow,
+    agent_id: str,
+    watch: tuple[int | None, int],
+    *,
+    wait: bool,
+    still_there: bool,
 ) -> None:
-    """The VM as it was last applied, with the disk that it had."""
+    """The VM as it was last applied, with the disk that it had; made before the old one goes where the old one is ``still_there`` and its
+    addresses allow it."""
     assert row.applied is not None  # the scan passes over instances that were never updated
     world = World((row,), (), tuple(await house.store.find(DiskRow, instance_id=row.id)))
     vm = await house.store.get(VmRow, row.agent_id) if row.agent_id else None
@@ -130,9 +166,15 @@ async def _make_anew(
     for left in await house.store.find(VmRow, instance_id=row.id):
         if left.agent_id != row.agent_id and left.orphaned_at is None:
             steps.add(DeleteVm(agent_id=left.agent_id), "delete what an earlier try left")
-    if vm is not None:
-        sequences.remove_vm(steps, subject)
-    sequences.make_vm(steps, subject)
+    if vm is not None and vm.cid and still_there and _elsewhere(spec.vm.networks):
+        sequences.make_vm(steps, subject, standby=True)
+        sequences.swap_vm(steps, subject)
+        # its jobs may still run
+        steps.add(DeleteVm(agent_id=vm.agent_id, release=True), "delete the old VM")
+    else:
+        if vm is not None:
+            sequences.remove_vm(steps, subject)
+        sequences.make_vm(steps, subject)
     sequences.disk_steps(steps, subject, attached=False)
     if wait or subject.spec.state != "started":
         sequences.start_jobs(steps, subject)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import yaml
 from msgspec.structs import replace
 
-from director.model.rows import ConfigRow
+from director.engine.journal import stored_plan
+from director.model.rows import ConfigRow, StemcellRow, VmRow
 from director.observe.settings import HealthSettings
 from director.ports.cloud import VmStatus
 from director.ports.store import Changes
 from director.service.monitor import Monitor
 from director.service.resurrection import pause_resurrection
-from tests.scenario.town import Town, manifest
-from tests.scenario.watched import watched
+from tests.scenario.town import Town, cloud_config, manifest
+from tests.scenario.watched import Watched, watched
 
 BOTH = manifest()
 
@@ -60,6 +61,58 @@ async def test_a_vm_that_its_cloud_has_is_given_time(town: Town) -> None:
         assert any("Agent and cloud disagree" in one for one in await street.alerts())
         (task,) = await street.pass_time(200)
         assert task.state == "done", task.result
+        assert vm.cid not in town.cloud.inventory.vms
+    await town.check()
+
+
+async def silence(town: Town, street: Watched) -> VmRow:
+    """The database's VM hangs: its cloud still has it."""
+    await street.pass_time(100)
+    row, vm = await street.vm("db")
+    town.agents.silent.add(row.agent_id)
+    town.cloud.inventory.vms[vm.cid].shown = VmStatus(power="unknown")
+    return vm
+
+
+async def test_where_addresses_allow_the_new_vm_is_made_before_the_old_one_goes(town: Town) -> None:
+    config = cloud_config()
+    subnets = [{"azs": [f"z{number}"], "cloud_properties": {}} for number in (1, 2, 3)]
+    config["networks"] = [{"name": "default", "type": "dynamic", "subnets": subnets}]
+    await town.configure(config)
+    await town.deploy(BOTH)
+    (disk,) = town.cloud.inventory.disks
+    async with watched(town, silent_vms=120) as street:
+        vm = await silence(town, street)
+        town.cloud.script.fail("create_vm", town.cloud.refused("create_vm"))
+        (failed, task) = await street.pass_time(400)
+        assert (failed.state, task.state) == ("error", "done"), task.result
+        plan = await stored_plan(town.store, task.id)
+        assert plan is not None
+        kinds = [step.kind for step in plan.stages[0].units[0].steps]
+        assert kinds[:3] == ["begin_instance", "delete_vm", "create_vm"], "first what the try before left"
+        assert kinds[3:10] == [
+            "wait_agent", "unmount_disk", "detach_disk", "swap_vm", "delete_vm", "attach_disk", "mount_disk",
+        ]  # fmt: skip
+        causes = [str(cause) for cause in plan.stages[0].units[0].steps[0].causes]
+        assert any("quota" in one for one in causes)
+        assert vm.cid not in town.cloud.inventory.vms
+        assert (await town.guest("db")).mounted == [disk]
+    assert {row.cid for row in await town.store.find(VmRow)} == set(town.cloud.inventory.vms)
+
+
+async def test_a_vm_is_not_deleted_when_no_other_can_be_made(town: Town) -> None:
+    await town.deploy(BOTH)
+    async with watched(town, silent_vms=120) as street:
+        vm = await silence(town, street)
+        (stemcell,) = await town.store.find(StemcellRow)
+        await town.store.commit(Changes(put=[replace(stemcell, cid="")]))
+        tasks = await street.pass_time(200)
+        assert {task.state for task in tasks} == {"done"}
+        output, _ = await town.store.read_output(tasks[0].id, "event")
+        assert "The VM is kept, as no other can be made: stemcell" in output.decode()
+        assert vm.cid in town.cloud.inventory.vms
+        await town.store.commit(Changes(put=[stemcell]))
+        await street.pass_time(400)
         assert vm.cid not in town.cloud.inventory.vms
     await town.check()
 

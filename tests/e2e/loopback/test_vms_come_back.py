@@ -1,0 +1,73 @@
+"""A VM that dies behind everybody's back is made anew by the director itself: real processes, a real bus, a one-shot CPI."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.e2e.loopback.api import Api
+from tests.e2e.loopback.shop import manifest
+from tests.e2e.loopback.world import World
+
+# agents beat every 30 s, so these numbers suspect the living too: they are asked, answer, and are left alone
+HASTE = {"interval": 0.5, "agent_timeout": 2, "settle": 1, "grace": 2, "silent_vms": 12}
+
+
+@pytest.fixture
+def watched(stocked: World) -> World:
+    """The director with a hasty health monitor."""
+    config = yaml.safe_load(stocked.config.read_text())
+    if config["meristem"].get("health") != HASTE:
+        config["meristem"]["health"] = HASTE
+        stocked.kill_director()
+        stocked.config.write_text(yaml.safe_dump(config, sort_keys=False))
+        stocked.start_director()
+    return stocked
+
+
+def until(what: str, done: Callable[[], Any], seconds: float = 90) -> None:
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
+        time.sleep(0.2)
+
+
+def cids(api: Api, name: str) -> list[str]:
+    rows = sorted(api.get(f"/deployments/{name}/instances"), key=lambda one: one["index"])
+    return [one["cid"] for one in rows if one["job"] == "front"]
+
+
+def mended(api: Api, name: str) -> list[dict[str, Any]]:
+    tasks = api.get("/tasks", deployment=name, verbose="2")
+    return [one for one in tasks if (one["description"], one["user"]) == ("scan and fix", "hm")]
+
+
+@pytest.mark.parametrize("loss", ["lose_vm", "kill_agent"])
+def test_a_vm_that_dies_comes_back(watched: World, api: Api, loss: str) -> None:
+    name = loss.replace("_", "-")
+    api.deploy(manifest(name, instances=2))
+    before = cids(api, name)
+    time.sleep(4)  # the living are suspected and found alive
+    assert mended(api, name) == []
+    getattr(watched.cloud, loss)(before[0])
+    until("the VM is made anew", lambda: cids(api, name)[0] not in (before[0], None))
+    until(
+        "its task ends", lambda: mended(api, name) and mended(api, name)[0]["state"] not in ("queued", "processing"), 30
+    )
+    assert [one["state"] for one in mended(api, name)] == ["done"], mended(api, name)
+    assert cids(api, name)[1] == before[1]
+    assert set(cids(api, name)) <= {row["cid"] for row in watched.cloud.rows("vms")}
+    told = [one["context"]["message"] for one in api.get("/events", object_type="alert", deployment=name)]
+    assert any(one.startswith("Scan unresponsive VMs") for one in told)
+    assert any("the agent answers" in one for one in told), "of the VM that lives"
+    if loss == "kill_agent":
+        assert any(one.startswith("Agent and cloud disagree") for one in told)
+    health = api.get("/health")
+    (row,) = [one for one in health["deployments"] if one["name"] == name]
+    assert (health["looking"], row["instances"], row["repairs_last_hour"]) == (True, 2, 1)
+    api.delete_deployment(name)
+    assert watched.cloud.rows("vms") == [], "nothing is left of the VM that was replaced"

@@ -22,6 +22,7 @@ from director.service import configs
 from director.service.alerts import USER
 from director.service.audit import audited
 from director.service.deploy import seed_of
+from director.service.durations import with_expected
 from director.service.house import House
 from director.service.problems import MISSING_VM, UNRESPONSIVE, Problem, kept, open_problems
 from director.service.repair import Repair, refusal, repair
@@ -146,7 +147,7 @@ async def _plan(
     if stages:
         stages += await _post_deploy(house, name, silent, by_group, tuple(one.id for one in stages))
     agents = tuple(one.agent_id for made in by_group.values() for one in made if one.agent_id)
-    return Plan(name, (*stages, *refused), {"recreate": len(agents)}, agents)
+    return await with_expected(house.store, Plan(name, (*stages, *refused), {"recreate": len(agents)}, agents))
 
 
 async def _policies(house: House, name: str) -> dict[str, UpdatePolicy]:

@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cpi.contract import Call, CloudError, DeadlineExceeded, Network
-from cpi.libvirt import agent_settings, container_init, metadata
+from cpi.libvirt import agent_settings, container_init, guest_addresses, metadata
 from cpi.libvirt.config import Config
 from cpi.libvirt.domain import DomainSpec, container_xml, disk_xml, disks_in, uuid_of
 from cpi.libvirt.names import LONGEST, cid_of
 from cpi.libvirt.networks import Card, cards_of, mac_of, settled
 from cpi.libvirt.records import Shelf
+from cpi.vm_status import end_of
 
 MANUAL = {"type": "manual", "ip": "10.77.0.20", "netmask": "255.255.255.0"}
 
@@ -221,3 +222,42 @@ def test_the_first_process_is_a_valid_script(tmp_path):
     script.write_text(container_init.SCRIPT)
     assert subprocess.run(["sh", "-n", script], capture_output=True).stderr == b""
     assert not Path(container_init.PLACE).is_absolute()
+
+
+TRIE = """Main:
+  +-- 0.0.0.0/0 3 0 5
+     +-- 127.0.0.0/8 2 0 2
+        +-- 127.0.0.0/31 1 0 0
+           |-- 127.0.0.0
+              /8 host LOCAL
+           |-- 127.0.0.1
+              /32 host LOCAL
+     +-- 10.77.0.0/24 2 0 2
+        +-- 10.77.0.0/27 2 0 2
+           |-- 10.77.0.0
+              /24 link UNICAST
+           |-- 10.77.0.20
+              /32 host LOCAL
+        |-- 10.77.0.255
+           /32 link BROADCAST
+     |-- 169.254.3.4
+        /32 host LOCAL
+"""
+INET6 = """00000000000000000000000000000001 01 80 10 80       lo
+fe8000000000000000fc00fffe000001 04 40 20 80     eth0
+fd000000000000000000000000000002 04 40 00 82     eth0
+"""
+
+
+def test_addresses_that_a_guest_has():
+    assert guest_addresses.local_addresses(TRIE) == ["10.77.0.20"]
+    assert guest_addresses.local_addresses("Main:\n") == []
+    assert guest_addresses.global_addresses(INET6) == ["fd00::2"]
+
+
+def test_the_end_of_a_console_is_whole_lines():
+    text = "first\nsecond\nthird\n"
+    assert end_of(text, 100) == text
+    assert end_of(text, 8) == "third\n"
+    assert end_of("one long line", 4) == "line"
+    assert end_of(text, 0) == ""

@@ -102,7 +102,7 @@ class Health:
 
     def worth_asking(self, picture: Picture, suspects: Sequence[Suspect]) -> list[Suspect]:
         """Those that nothing forbids to mend, so that it matters whether they are dead."""
-        if self._waits(picture):
+        if not suspects or self._waits(picture):
             return []
         melting = self.melting(picture)
         return [
@@ -148,6 +148,8 @@ class Health:
 
     def decide(self, picture: Picture, suspects: Sequence[Suspect], evidence: Mapping[str, Evidence]) -> Decision:
         """``evidence`` by instance id, of those that `worth_asking` named."""
+        if not suspects:
+            return Decision()
         by_deployment: dict[str, list[Suspect]] = {}
         for one in suspects:
             by_deployment.setdefault(one.member.deployment, []).append(one)

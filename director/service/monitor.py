@@ -17,6 +17,7 @@ from director.observe.alert import Alert
 from director.observe.budget import HOUR, Spent, used
 from director.observe.health import Decision, Health, Member, Picture, Repair
 from director.observe.settings import HealthSettings
+from director.ports.store import Lease
 from director.service import configs
 from director.service.alerts import USER, Alerts
 from director.service.census import Census, busy
@@ -62,7 +63,7 @@ class Monitor:
         self._cleaned = house.clock.now()
         self._picture: Picture | None = None
         self._decision = Decision()
-        self._chosen = False
+        self._lease: Lease | None = None
         self._loop: asyncio.Task[None] | None = None
         house.agents.on_alert(self._alerts.heard)
 
@@ -76,15 +77,16 @@ class Monitor:
             self._loop.cancel()
             await asyncio.gather(self._loop, return_exceptions=True)
         await self._census.close()
+        if self._lease is not None:
+            await self._house.store.release(self._lease)
 
     async def look(self) -> Decision:
         """Once."""
         store, settings = self._house.store, self._settings
-        lease = await store.acquire(LEASE, self._owner, 3 * settings.interval + 10)
-        self._chosen = lease is not None
+        self._lease = await store.acquire(LEASE, self._owner, 3 * settings.interval + 10)
         picture = self._picture = await self._see()
         suspects = self._health.suspects(picture)
-        if not self._chosen:
+        if self._lease is None:
             self._decision = Decision()
             return self._decision
         evidence = await ask_about(self._house, self._health.worth_asking(picture, suspects))
@@ -109,7 +111,7 @@ class Monitor:
         suspects = {one.name: one for one in picture.members if self._silent(picture, one)}
         return {
             "enabled": settings.enabled,
-            "looking": self._chosen,
+            "looking": self._lease is not None,
             "bus": picture.bus,
             "paused": picture.paused,
             "listening_since": iso(picture.listening),

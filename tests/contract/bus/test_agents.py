@@ -240,6 +240,21 @@ async def test_heartbeats_are_heard_with_the_monitors_identity(agents: NatsAgent
     assert heartbeat is not None and heartbeat["job_state"] == "running"
     assert abs(heartbeat["received_at"] - time.time()) < 5
     assert agents.heartbeat("a2") is None
+    assert set(agents.heard()) == {"a1"}
+    assert await agents.reachable()
+
+
+async def test_alerts_of_agents_are_heard(agents: NatsAgents, speak) -> None:
+    told: list[tuple[str, dict[str, object]]] = []
+    agents.on_alert(lambda agent_id, alert: told.append((agent_id, alert)))
+    agent = await speak("a1")
+    await agent.tell("hm.agent.alert.a1", ["malformed"])
+    await agent.tell("hm.agent.alert.a1", {"id": "7", "severity": 2, "title": "web is down"})
+    for _ in range(100):
+        if told:
+            break
+        await asyncio.sleep(0.02)
+    assert told == [("a1", {"id": "7", "severity": 2, "title": "web is down"})]
 
 
 async def test_secrets_are_not_logged(agents: NatsAgents, speak) -> None:

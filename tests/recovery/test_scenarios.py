@@ -88,4 +88,6 @@ def test_killed_at_each_journal_point_in_turn(scenario: Scenario, opening: Open,
     assert difference(real.picture, model.pictures[scenario.deed]) == []
     tried = Counter(step for step, _ in real.points)
     assert len(tried) == model.points[scenario.deed] / 4
-    assert min(tried.values()) >= 3, "a step that is adopted after its effect has no result of its own to die after"
+    # a step that is adopted, as its director died with another's, passes no points after its effect
+    assert min(tried.values()) >= 2
+    assert len(real.points) >= 0.9 * model.points[scenario.deed]

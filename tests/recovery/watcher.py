@@ -16,7 +16,17 @@ from director.model.rows import DiskRow, InstanceRow, JournalEntry, PlanRow, VmR
 from tests.recovery.life import ACTING, Killed, Life
 from tests.recovery.realm import Realm
 
-QUESTIONS = {"find", "info", "ping", "get_state", "list_disk", "has_vm", "has_disk", "calculate_vm_cloud_properties"}
+QUESTIONS = {
+    "find",
+    "info",
+    "ping",
+    "get_state",
+    "list_disk",
+    "has_vm",
+    "has_disk",
+    "calculate_vm_cloud_properties",
+    "vm_status",
+}
 
 WORKERS_DIE = True
 """With their director, as they are made to; otherwise what they were told takes effect after its death."""

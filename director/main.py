@@ -153,7 +153,9 @@ async def _start(config: DirectorYml, stack: contextlib.AsyncExitStack) -> None:
         horizon=Horizon(warden.until, now) if config.several else None,
         probe=probe_of(),
     )
-    monitor = Monitor(house, runner, HealthSettings(**config.meristem.health.model_dump()), owner=life.owner)
+    watches = config.meristem.health.enabled and config.nats.monitor_certificate_path is not None
+    health = HealthSettings(**{**config.meristem.health.model_dump(), "enabled": watches})
+    monitor = Monitor(house, runner, health, owner=life.owner)
     desk = Desk(
         house,
         runner,
@@ -172,7 +174,7 @@ async def _start(config: DirectorYml, stack: contextlib.AsyncExitStack) -> None:
         log.info("listening", host=address.host, port=address.port, tls=address.certificate is not None)
     await runner.start()
     stack.push_async_callback(runner.stop)
-    if config.meristem.health.enabled:
+    if watches:
         monitor.start()
         stack.push_async_callback(monitor.stop)
     retention = Retention(store, clock, handlers(house), _retention(config), owner=life.owner)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -15,7 +15,8 @@ from director.model.resurrection import ResurrectionRule
 from director.model.rows import Task, VmRow
 from director.observe.alert import Alert
 from director.observe.budget import HOUR, Spent, used
-from director.observe.health import Decision, Health, Member, Picture, Repair
+from director.observe.evidence import Evidence
+from director.observe.health import Decision, Health, Member, Picture, Repair, Suspect
 from director.observe.settings import HealthSettings
 from director.ports.store import Lease
 from director.service import configs
@@ -59,6 +60,7 @@ class Monitor:
         self._listening = house.clock.now()
         self._bus = True
         self._first_heard: dict[str, float] = {}
+        self._answered: dict[str, float] = {}
         self._faults: tuple[str, ...] = ()
         self._cleaned = house.clock.now()
         self._picture: Picture | None = None
@@ -89,7 +91,7 @@ class Monitor:
         if self._lease is None:
             self._decision = Decision()
             return self._decision
-        evidence = await ask_about(self._house, self._health.worth_asking(picture, suspects))
+        evidence = await self._evidence(picture, self._health.worth_asking(picture, suspects))
         if evidence:
             # asking takes time: what was begun meanwhile forbids too
             picture = msgspec.structs.replace(picture, locked=await busy(store), paused=await self._paused())
@@ -101,6 +103,14 @@ class Monitor:
         await self._alerts.write([*self._alerts.fresh(alerts), *self._alerts.taken(owners)])
         await self._clean_up()
         return decision
+
+    async def _evidence(self, picture: Picture, suspects: Sequence[Suspect]) -> dict[str, Evidence]:
+        """Of all of them; who has answered of late is not asked again."""
+        recent = picture.now - self._settings.agent_timeout
+        self._answered = {id: at for id, at in self._answered.items() if at > recent}
+        found = await ask_about(self._house, [one for one in suspects if one.member.id not in self._answered])
+        self._answered |= {id: picture.now for id, told in found.items() if told.answers}
+        return {one.member.id: Evidence(answers=True) for one in suspects if one.member.id in self._answered} | found
 
     def status(self) -> Document:
         """For operators: who looks, what is seen, what stands in the way, what is left of the budget."""

@@ -31,7 +31,9 @@ def COMMAND(session: Session) -> None:
 def _notes(state: Hash) -> list[str]:
     notes: list[str] = []
     if not state.get("enabled"):
-        notes.append("The health monitor is switched off in director.yml (meristem.health.enabled).")
+        notes.append(
+            "The health monitor is off in director.yml: meristem.health.enabled, or no nats.monitor_certificate_path to hear agents with."
+        )
     elif not state.get("looking"):
         notes.append("Another director watches, or the first look is still to come.")
     if state.get("paused"):

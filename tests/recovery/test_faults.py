@@ -27,10 +27,17 @@ class Sweep(Struct, frozen=True):
     second: bool = False
 
 
+FROZEN = Sweep("disk grows", Disturbance("freeze", 1, "store", 45), second=True)
+KILLED = Sweep("disk grows", Disturbance("kill", 1, "store"))
 SWEEPS = {
     "an attachment is told only afterwards": Sweep("disk grows", Disturbance("botch", 1, "cloud attach_disk")),
-    "lease checked once per step only": Sweep("disk grows", Disturbance("freeze", 1, "store", 45), second=True),
+    "create disk always repeated": Sweep("disk grows", Disturbance("lose", 1, "cloud create_disk")),
+    "create vm always repeated": Sweep("deploy", Disturbance("lose", 1, "cloud create_vm")),
+    "lease checked once per step only": FROZEN,
+    "lease not checked before calls": FROZEN,
+    "lease not checked in commits": FROZEN,
     "lost answers taken for failures to be repeated": Sweep("deploy", Disturbance("lose", 1, "cloud create_vm")),
+    "outcome in two commits": KILLED,
     "workers outlive their director": Sweep("deploy", Disturbance("kill", 1, "store"), step=3),
 }
 

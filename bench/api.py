@@ -4,7 +4,8 @@ A real director process on SQLite, TLS and all, over the simulated cloud. 100,00
 deployments are planted. A process of its own calls 40 times a second, at fixed times whatever was answered: the task and ranges of its event
 output as the public CLI polls them, tasks by state, the newest tasks, those of a deployment, deployments, instances, VMs, events and locks. It
 does so while nothing runs, and from the moment a 500-VM deploy is asked for until it has ended. ``loop`` tells how late the director's event
-loop was, in milliseconds.
+loop was, in milliseconds; ``waited_for_processor`` is the share of the time in which the loop could have gone on but had no processor: the cloud,
+the agents, the caller and whoever else is on the machine had them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -72,7 +74,7 @@ def measure(*, tasks: int = TASKS, instances: int = INSTANCES, idle: float = IDL
         calm = _read(_start(here, quiet))
         calm_loop = loop_of(here)
         wanted = goods.manifest({"web": instances}, width=WIDTH, watch=500)
-        spent = here.processor()["director"]
+        spent, waited = here.processor()["director"], _waited(here)
         task = here.start("POST", "/deployments", yaml.safe_dump(wanted, sort_keys=False).encode())
         began = time.monotonic()
         rounds: list[dict[str, Any]] = []
@@ -87,11 +89,17 @@ def measure(*, tasks: int = TASKS, instances: int = INSTANCES, idle: float = IDL
             "instances": instances,
             "idle": _figures([calm]) | {"loop": calm_loop},
             "load": _figures(rounds) | {"loop": loop_of(here)},
+            "waited_for_processor": round((_waited(here) - waited) / seconds, 3),
             "deploy_seconds": round(seconds, 1),
             "director_processor": round(here.processor()["director"] - spent, 1),
             "director_mib": round(here.resident(), 1),
             "database_mib": round(here.database.stat().st_size / 2**20, 1),
         }
+
+
+def _waited(here: Stage) -> float:
+    """Seconds for which the director's loop was ready to go on and the machine was busy with others."""
+    return int(Path(f"/proc/{here.process.pid}/schedstat").read_text().split()[1]) / 1e9
 
 
 def _calls(here: Stage, task: int, seconds: float, rate: int) -> dict[str, Any]:

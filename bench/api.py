@@ -88,7 +88,7 @@ def measure(*, tasks: int = TASKS, instances: int = INSTANCES, idle: float = IDL
             "tasks": tasks,
             "instances": instances,
             "idle": _figures([calm]) | {"loop": calm_loop},
-            "load": _figures(rounds) | {"loop": loop_of(here)},
+            "beside_deploy": _figures(rounds) | {"loop": loop_of(here)},
             "waited_for_processor": round((_waited(here) - waited) / seconds, 3),
             "deploy_seconds": round(seconds, 1),
             "director_processor": round(here.processor()["director"] - spent, 1),

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,17 +17,32 @@ from director.model.plan import Plan, Stage, Step, Unit
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
-def test_it_measures_and_leaves_nothing_behind() -> None:
+def quick(*names: str) -> list[dict[str, Any]]:
+    """What was measured, by these names."""
     for program in ("nats-server", "ruby"):
         if not shutil.which(program):
             pytest.skip(f"{program} is not installed")
-    names = ["stretch", "limits", "crash_tax"]
     words = [sys.executable, "-m", "bench", "--quick", *names]
     done = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
     measured = json.loads(done.stdout)["measured"]
     assert sorted(measured) == sorted(names)
-    (stretch,), (limits,), (tax,) = (measured[name] for name in names)
+    return [measured[name][0] for name in names]
+
+
+def test_it_measures_what_size_costs() -> None:
+    no_op, heartbeats, api = quick("no_op", "heartbeats", "api")
+    assert (no_op["cpi_calls"], no_op["agent_calls"]) == (0, 0)
+    assert 0 < no_op["task_seconds"] < no_op["cli_seconds"]
+    assert heartbeats["sent"] > heartbeats["agents"] and heartbeats["core"] > 0
+    assert heartbeats["detected"] <= heartbeats["silent"] == 2
+    assert api["idle"]["failed"] == api["beside_deploy"]["failed"] == 0, api
+    assert api["beside_deploy"]["calls"] > 0 and set(api["beside_deploy"]["by_call"]) == set(api["idle"]["by_call"])
+    assert 0 < api["beside_deploy"]["p50"] <= api["beside_deploy"]["p99"]
+
+
+def test_it_measures_and_leaves_nothing_behind() -> None:
+    stretch, limits, tax = quick("stretch", "limits", "crash_tax")
     for kind in ("create", "rolling_update"):
         deploy = stretch[kind]
         assert deploy["wall"] > deploy["without_delay"] >= deploy["critical_path"] > 0

@@ -107,6 +107,8 @@ class Stage:
         return await self.realm.task(number)
 
     async def _end(self, crew: list[_Home]) -> None:
+        if any(one.life.dead for one in crew):
+            await asyncio.sleep(31)  # it died when all was done but to give its leases back: they run out
         for one in crew:
             await one.end()
         await self.realm.agents.close()

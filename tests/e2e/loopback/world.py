@@ -135,7 +135,7 @@ def launch(config: Path, log: Path, port: int) -> subprocess.Popen[bytes]:
             env=environment,
         )
     try:
-        wait_for_port(port, 30, process, log)
+        wait_for_port(port, 90, process, log)
     except AssertionError:
         process.kill()
         process.wait(5)

@@ -6,7 +6,7 @@ Unknown keys are ignored, as the public director does; wrong ones are told all a
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -291,6 +291,7 @@ class DirectorYml(Section):
     dns: DnsSection = DnsSection()
     logging: LoggingSection = LoggingSection()
     trusted_certs: str = ""
+    default_update_vm_strategy: Literal["delete-create", "create-swap-delete"] | None = None
     scan_and_fix: ScanAndFixSection = ScanAndFixSection()
     max_threads: int = 32
     max_tasks: int = Field(default=2000, ge=1)

@@ -138,6 +138,7 @@ async def _start(config: DirectorYml, stack: contextlib.AsyncExitStack) -> None:
         spool=config.shared / "spool",
         own_addresses=_own_addresses(config),
         max_threads=config.max_threads,
+        vm_strategy=config.default_update_vm_strategy or "delete-create",
         fix_stateful=config.scan_and_fix.auto_fix_stateful_nodes,
     )
     house.spool.mkdir(exist_ok=True)

@@ -28,9 +28,9 @@ def read_update(
 ) -> UpdatePolicy:
     """``above`` is the manifest's policy for a group, None for the manifest itself, where four keys are required.
 
-    ``overrides`` (canaries, max_in_flight of the request) come over both.
+    ``overrides`` (canaries, max_in_flight of the request) come over both; ``vm_strategy`` among them is the director's default, below both.
     """
-    policy = above or UpdatePolicy()
+    policy = above or UpdatePolicy(vm_strategy=str(overrides.get("vm_strategy") or "delete-create"))
     if node is not None:
         if above is None:
             _require(node)

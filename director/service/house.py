@@ -35,6 +35,7 @@ class House:
     default_cpi: str = ""
     max_threads: int = 32
     fix_stateful: bool = True
+    vm_strategy: str = "delete-create"  # where a manifest gives none
     features: dict[str, bool] = field(default_factory=dict[str, bool])
 
     async def setting(self, name: str, fallback: str) -> str:

@@ -80,7 +80,7 @@ async def prepare(
     runtime_rows = await configs.pinned(store, "runtime", request.runtime_config_ids)
     cloud = configs.cloud_config(cloud_rows, house.own_addresses)
     runtime = configs.runtime_configs(runtime_rows)
-    overrides: dict[str, int | str] = {}
+    overrides: dict[str, int | str] = {"vm_strategy": house.vm_strategy}
     if request.canaries is not None:
         overrides["canaries"] = request.canaries
     if request.max_in_flight is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -64,6 +65,17 @@ async def test_a_vm_is_made_before_the_one_it_replaces_goes(town: Town) -> None:
     await clean_up(town)
     await town.deploy(both(vm_type="large"))
     assert town.deeds == {}
+
+
+async def test_the_directors_default(town: Town) -> None:
+    town.house = dataclasses.replace(town.house, vm_strategy="create-swap-delete")
+    await town.deploy(manifest(db()))
+    await town.deploy(manifest(db(vm_type="large")))
+    assert len(await orphans(town)) == 1
+    first = {"update": {"vm_strategy": "delete-create"}}
+    await town.deploy(manifest(db(**first, vm_type="small")))
+    assert len(await orphans(town)) == 1
+    await clean_up(town)
 
 
 async def test_static_addresses_fall_back(town: Town) -> None:

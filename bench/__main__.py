@@ -39,7 +39,7 @@ MEASUREMENTS = {
         "whole_no_op", 1, 400, ({"instances": 1000}, {"instances": 2000}), ({"instances": 30, "tries": 1},)
     ),
     "heartbeats": Measurement("heartbeats", 1, 300, quick=({"agents": 100, "seconds": 30, "dying": 2},)),
-    "api": Measurement("api", 1, 500, quick=({"tasks": 6000, "instances": 4, "idle": 2},)),
+    "api": Measurement("api", 1, 800, quick=({"tasks": 6000, "instances": 4, "idle": 2},)),
     "memory": Measurement("memory", 1, 400, quick=({"instances": 60, "seconds": 1},)),
     "stretch": Measurement("stretch", 3, 360),
     "limits": Measurement("limits", 2, 300),

@@ -29,7 +29,7 @@ from director.api.app import create_app
 from director.api.desk import Desk, User
 from director.engine.ports import Ports
 from director.engine.tasks import OPEN, Runner
-from director.model.rows import ROWS, DurationRow, EventRow, JournalEntry, PlanRow, Task
+from director.model.rows import ROWS, DurationRow, EventRow, JournalEntry, PlanRow, PossibleOrphanRow, Task
 from director.ports.cloud import Clouds
 from director.service.handlers import handlers
 from director.service.house import House
@@ -195,11 +195,11 @@ class BadInput:
         return failure(await self.task(reply))
 
     async def picture(self) -> str:
-        """Every row but tasks, their plans, journals, durations and audit events; the cloud; the VMs; what lies on disk."""
+        """Every row but tasks, their plans, journals, durations, audit events and what an odd answer may have made; the cloud; the VMs; what lies on disk."""
         rows = {
             kind.TABLE: [msgspec.to_builtins(row) for row in await self.store.find(kind)]
             for kind in ROWS
-            if kind not in (Task, PlanRow, JournalEntry, EventRow, DurationRow)
+            if kind not in (Task, PlanRow, JournalEntry, EventRow, DurationRow, PossibleOrphanRow)
         }
         # a stemcell that no cloud took is listed nowhere; its row only reserves the key
         rows["stemcells"] = [row for row in rows["stemcells"] if row["cid"]]

@@ -23,11 +23,11 @@ from director.model.rows import InstanceRow
 INSTANCES, WIDTH, PARALLEL = 200, 50, 40
 WATCH = 2000
 PROPERTIES: dict[str, Any] = {
-    "latency": {"create_vm": {"uniform": [5000, 7000]}, "set_vm_metadata": 300, "delete_vm": 1000},
+    "latency": {"create_vm": {"uniform": [5500, 6500]}, "set_vm_metadata": 300, "delete_vm": 1000},
     "agents": {
         "heartbeat": 30,
         "linger": 5,
-        "boot": {"uniform": [4000, 5000]},
+        "boot": {"uniform": [4250, 4750]},
         "latency": {
             "prepare": {"uniform": [800, 1200]},
             "apply": {"uniform": [800, 1200]},
@@ -167,6 +167,7 @@ def _told(deploy: Deploy) -> dict[str, Any]:
         "wall": round(deploy.wall, 2),
         "critical_path": round(deploy.bound, 2),
         "without_delay": round(deploy.ideal, 2),
+        "over_without_delay": round(deploy.wall / deploy.ideal, 3),
         "before_first_step": round(deploy.first_step, 3),
         "processor": deploy.processor,
         "more_than_by_itself": dict(sorted(deploy.slowest.items(), key=lambda one: -one[1])[:6]),

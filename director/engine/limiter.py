@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-FIRST = 30.0
+FIRST = 50.0
 """Calls per second before anything was learned, doubled every `RISE_AT_FIRST` seconds."""
-RISE_AT_FIRST = 0.5
+RISE_AT_FIRST = 0.4
 RISE, RISE_CALLS = 3.0, 30
 FASTEST = 5000.0
 SLOWEST = 1 / 60

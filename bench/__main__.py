@@ -42,7 +42,7 @@ MEASUREMENTS = {
     "api": Measurement("api", 1, 800, quick=({"tasks": 6000, "instances": 4, "idle": 2},)),
     "memory": Measurement("memory", 1, 400, quick=({"instances": 60, "seconds": 1},)),
     "stretch": Measurement("stretch", 3, 360),
-    "limits": Measurement("limits", 2, 300),
+    "limits": Measurement("limits", 1, 300),
     "crash_tax": Measurement("crash_tax", 1, 600),
     "side_by_side": Measurement("side_by_side", 1, 900),
     "side_by_side_1000": Measurement("side_by_side", 1, 3600, ({"instances": 1000},), only_named=True),

@@ -22,7 +22,7 @@ SEEDS, INSTANCES, WIDTH = 6, 100, 20
 CLOUDS: dict[str, dict[str, Any]] = {
     "accepting": {
         "latency": {"create_vm": 200, "set_vm_metadata": 100},
-        "agents": {"heartbeat": 30, "linger": 5, "boot": 3000, "latency": {"apply": 300}},
+        "agents": {"heartbeat": 30, "linger": 5, "boot": 1500, "latency": {"apply": 300}},
     },
     "waiting": {
         "latency": {"create_vm": 3000, "set_vm_metadata": 100},

@@ -23,11 +23,11 @@ from director.model.rows import InstanceRow
 INSTANCES, WIDTH, PARALLEL = 200, 50, 40
 WATCH = 2000
 PROPERTIES: dict[str, Any] = {
-    "latency": {"create_vm": {"uniform": [5500, 6500]}, "set_vm_metadata": 300, "delete_vm": 1000},
+    "latency": {"create_vm": {"uniform": [11000, 13000]}, "set_vm_metadata": 300, "delete_vm": 1000},
     "agents": {
         "heartbeat": 30,
         "linger": 5,
-        "boot": {"uniform": [4250, 4750]},
+        "boot": {"uniform": [8500, 9500]},
         "latency": {
             "prepare": {"uniform": [800, 1200]},
             "apply": {"uniform": [800, 1200]},

@@ -95,10 +95,7 @@ def _next(dice: random.Random, before: Deed) -> Deed:
     if kind == "change":
         group = dice.choice(manifest.groups)
         state = dice.choice(("stopped", "detached", "started", "restart", "recreate"))
-        instance = dice.choice(("", str(dice.randrange(group.instances))))
-        if any(one.azs > 1 or not one.disk for one in manifest.groups):
-            instance = ""  # spread anew, the group may have other indexes
-        return Deed("change", manifest, state=state, group=group.name, instance=instance)
+        return Deed("change", manifest, state=state, group=group.name)
     for _ in range(dice.choice((1, 1, 2))):
         manifest = _changed(dice, manifest)
     return Deed("deploy", manifest)

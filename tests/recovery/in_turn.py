@@ -4,7 +4,7 @@ on to the end. Time is the store's own."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,15 +23,18 @@ MOST = 2000
 
 @dataclass
 class Run:
-    """``points``: at which directors died."""
+    """``points``: step and point at which directors died."""
 
-    points: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    points: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     wrongs: list[str] = field(default_factory=list[str])
     picture: str = ""
 
 
-async def die_in_turn(scenario: Scenario, store: SqlStore, directory: Path) -> Run:
-    """The last deed with all its deaths, those before it without any."""
+async def die_in_turn(
+    scenario: Scenario, store: SqlStore, directory: Path, spared: Set[tuple[str, str]] = frozenset()
+) -> Run:
+    """The last deed with all its deaths but at the ``spared`` points, the deeds before it without any. A step that was under way when its director
+    died at another's point, and was adopted, has no points after its effect any more: those are met in another run that spares the rest."""
     realm = Realm(directory, store, VirtualClock())
     for script in (realm.cloud.script, realm.agents.script):
         script.answered = answered
@@ -40,7 +43,7 @@ async def die_in_turn(scenario: Scenario, store: SqlStore, directory: Path) -> R
     for deed in scenario.story.deeds[:-1]:
         await _do(realm, deed, Run(), die=False)
     result = Run()
-    task = await _do(realm, scenario.story.deeds[-1], result, die=True)
+    task = await _do(realm, scenario.story.deeds[-1], result, die=True, spared=spared)
     if task.state != "done":
         result.wrongs.append(f"the task ended as {task.state}: {task.result}")
         return result
@@ -56,15 +59,14 @@ def _alive(method: str) -> None:
         raise Killed
 
 
-async def _do(realm: Realm, deed: Deed, result: Run, *, die: bool) -> Task:
+async def _do(realm: Realm, deed: Deed, result: Run, *, die: bool, spared: Set[tuple[str, str]] = frozenset()) -> Task:
     if deed.lost >= 0:
         await realm.vanish(deed.lost)
-    met: set[tuple[str, str]] = set()
 
     async def probed(life: Life, point: str, step: Step) -> None:
-        if die and (step.id, point) not in met and not life.dead:
-            met.add((step.id, point))
-            result.points.append((step.id, point))
+        here = (step.id, point)
+        if die and here not in spared and here not in result.points and not life.dead:
+            result.points.add(here)
             life.kill()
 
     task: Task | None = None

@@ -7,6 +7,7 @@ import libvirt
 from cpi.contract import Call
 from cpi.libvirt import vms
 from cpi.libvirt.container import Container
+from cpi.libvirt.records import Shelf
 
 
 class Deaf(Container):
@@ -33,7 +34,7 @@ async def test_it_is_started_once_more(vm, world) -> None:
         guest.asked.clear()
         told: list[str] = []
         call = Call("create_vm", log=told.append)
-        vms._switch_on(guest, call, found)
+        vms._switch_on(guest, call, found, Shelf(world.state, "vm").folder(cid))
         assert len(set(guest.asked)) == 2
         assert found.ID() == guest.asked[-1]
         assert told == [f"libvirt has not heard of the first process of VM '{cid}': it is started once more"]

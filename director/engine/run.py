@@ -117,6 +117,8 @@ class _Run:
         progress = self._progress(work)
         for step in work.unit.steps[work.done :]:
             await self.cancel.check()
+            if self.failures and not work.begun:
+                return  # another unit failed in the moment in which this one was about to begin
             work.begun = True
             progress.started()
             progress.advanced(work.done)

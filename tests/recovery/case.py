@@ -153,6 +153,9 @@ async def _as_the_model(stage: Stage, case: Case, model: Model, since: int) -> l
     if lenient and case.story.deeds[case.deed].kind != "delete":
         # what happened to a VM after its turn is no business of this task; before it, there is a new one now
         return await _mended(stage, case, model, None)
+    if any(one.kind == "vanish" for one in case.disturbances):
+        # an orphaned VM that vanished stays listed until it is cleaned up
+        return found
     return found or difference(await stage.picture(), model.pictures[case.deed])
 
 

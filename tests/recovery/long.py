@@ -76,7 +76,8 @@ def run_seeds(seeds: Iterable[int]) -> Result:
     return result
 
 
-def _replay(text: str) -> Result:
+def replay(text: str) -> Result:
+    """The case of a JSON text."""
     result = Result(cases=1)
     with tempfile.TemporaryDirectory() as directory:
         models = Models(Path(directory))
@@ -133,7 +134,7 @@ def main() -> int:
     be_quiet()
     began = time.monotonic()
     if asked.case:
-        total = _replay(asked.case)
+        total = replay(asked.case)
     elif asked.only is not None:
         total = run_seeds([asked.only])
     else:

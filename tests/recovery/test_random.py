@@ -4,10 +4,11 @@ is made small and told with the command that replays it. MERISTEM_CASES=500 runs
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
-from tests.recovery.long import be_quiet, run_seeds
+from tests.recovery.long import be_quiet, replay, run_seeds
 
 CASES = int(os.environ.get("MERISTEM_CASES", "3000"))
 CHUNK = 100
@@ -25,3 +26,12 @@ def test_whatever_happens_the_end_is_right(seeds: range) -> None:
     be_quiet()
     result = run_seeds(seeds)
     assert not result.failures, "\n\n".join(result.failures)
+
+
+@pytest.mark.parametrize(
+    "file", sorted((Path(__file__).parent / "once_wrong").glob("*.json")), ids=lambda file: file.stem
+)
+def test_what_was_once_wrong(file: Path) -> None:
+    """Cases, made small, that longer runs have found and that are mended."""
+    be_quiet()
+    assert replay(file.read_text()).failures == []

@@ -85,9 +85,12 @@ class _Run:
         if self.lost or self.stopped:
             return
         for work in self.order.ready(set(running.values())):
-            # after a failure only what was begun before (a restart interrupted it) is brought to its end
-            if work.begun or not self.failures:
+            if self._may_go_on(work):
                 running[asyncio.create_task(self._unit(work), name=f"{work.stage.id}/{work.unit.id}")] = work
+
+    def _may_go_on(self, work: Work) -> bool:
+        """After a failure only what was begun before (a restart may have interrupted it) is brought to its end."""
+        return work.begun or not self.failures
 
     def _progress(self, work: Work) -> UnitProgress:
         return UnitProgress(self.hands.log, self.hands.ports.clock, work.stage, work.index, self.told)
@@ -117,7 +120,7 @@ class _Run:
         progress = self._progress(work)
         for step in work.unit.steps[work.done :]:
             await self.cancel.check()
-            if self.failures and not work.begun:
+            if not self._may_go_on(work):
                 return  # another unit failed in the moment in which this one was about to begin
             work.begun = True
             progress.started()

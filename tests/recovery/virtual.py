@@ -12,8 +12,12 @@ T = TypeVar("T")
 START = 1_700_000_000.0
 
 
+AT_ONCE = 200_000
+"""Rounds of the loop within one moment after which somebody is going round in a circle."""
+
+
 class Stuck(AssertionError):
-    """Nobody can go on and no timer runs: somebody waits for what never comes."""
+    """Nobody can go on and no timer runs: somebody waits for what never comes. Or the other way: one moment never ends."""
 
 
 class _Jump(selectors.BaseSelector):
@@ -21,6 +25,7 @@ class _Jump(selectors.BaseSelector):
 
     def __init__(self) -> None:
         self.now = 0.0
+        self._rounds = 0
         self._keys: dict[Any, selectors.SelectorKey] = {}
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
@@ -33,8 +38,12 @@ class _Jump(selectors.BaseSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
             raise Stuck("everybody waits and no timer runs")
+        self._rounds += 1
         if timeout > 0:
             self.now += timeout
+            self._rounds = 0
+        elif self._rounds > AT_ONCE:
+            raise Stuck(f"{AT_ONCE} rounds of the loop at {self.now:.3f} s, and nobody waits for a timer")
         return []
 
     def get_map(self) -> Any:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lab.check.outcome import Outcome, total
 from lab.check.static import TOOLS, file_lengths, run_tool, run_types
-from lab.check.suites import FULL, QUICK, run_suite
+from lab.check.suites import FULL, QUICK, run_suites
 from lab.sweep import sweep
 
 
@@ -38,9 +38,7 @@ def main(arguments: list[str]) -> int:
             outcomes.append(run_tool(name, command, top))
         with ThreadPoolExecutor(max_workers=1) as beside:
             types = beside.submit(run_types, top)
-            for suite in QUICK if quick else FULL:
-                print(f"--- {suite.name}", flush=True)
-                outcomes.append(run_suite(suite, top, passed_on, run_dir))
+            outcomes += run_suites(QUICK if quick else FULL, top, passed_on, run_dir)
             outcomes.append(types.result())
     finally:
         left = sweep(run_dir)

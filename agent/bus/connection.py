@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import ssl
@@ -17,6 +18,8 @@ log = logging.getLogger(__name__)
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 10.0
 _PING_INTERVAL = 20
+_LOOK = 30
+_FAREWELL = 10
 
 
 class Connection:
@@ -64,6 +67,9 @@ class Connection:
                 pause = _FIRST_PAUSE
             except (nats.errors.Error, OSError, asyncio.TimeoutError) as error:
                 log.warning("no connection to the bus (%s); next try in about %.1f s", error or type(error), pause)
+            except Exception:
+                # an agent that gave up here would be lost to its director
+                log.exception("the client of the bus failed; next try in about %.1f s", pause)
             # Spread: a server that comes back must not meet all its agents at once.
             await asyncio.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311 (no secret)
             pause = min(pause * 2, _LONGEST_PAUSE)
@@ -100,9 +106,12 @@ class Connection:
             self._client = client
             log.info("connected to the bus as agent %s", self._agent_id)
             await self._on_connect()
-            await closed.wait()
+            while not client.is_closed:
+                # told only once the socket has closed, and a peer that is gone may never confirm that
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(closed.wait(), _LOOK)
             log.warning("the connection to the bus has ended")
         finally:
             self._client = None
             if not client.is_closed:
-                await client.close()
+                await asyncio.wait_for(client.close(), _FAREWELL)

@@ -27,6 +27,7 @@ from cpi.sim.upload import URL_KEYS
 
 log = logging.getLogger(__name__)
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
+FAREWELL = 5.0
 
 
 class Agent:
@@ -80,9 +81,13 @@ class Agent:
                 pause = FIRST_PAUSE
             except (nats.errors.Error, OSError, ssl.SSLError, TimeoutError, CloudError) as error:
                 log.info("agent %s: no connection (%s)", self._id, error or type(error).__name__)
-                # Spread: a server that comes back must not meet all its agents at once.
-                await asyncio.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311 (no secret)
-                pause = min(pause * 2, LONGEST_PAUSE)
+            except Exception:
+                log.exception("agent %s: the client of the bus failed", self._id)
+            else:
+                continue
+            # Spread: a server that comes back must not meet all its agents at once.
+            await asyncio.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311 (no secret)
+            pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _session(self) -> None:
         identity = self._identity()
@@ -120,17 +125,19 @@ class Agent:
             for task in list(self._memory.tasks.values()):
                 if task.state == DONE and task.push and not task.told:
                     await self._tell(task)
-            await self._beat_until_closed()
+            await self._beat_until_closed(client)
         finally:
             self._connected.clear()
             self._client = None
             if not client.is_closed:
                 with contextlib.suppress(nats.errors.Error, OSError, TimeoutError):
-                    await client.close()
+                    async with asyncio.timeout(FAREWELL):
+                        await client.close()
 
-    async def _beat_until_closed(self) -> None:
+    async def _beat_until_closed(self, client: Client) -> None:
+        """A client tells of its end only once its socket has closed, and a peer that is gone may never confirm that."""
         interval = self._house.agents.heartbeat / self._house.config.speed
-        while not self._closed.is_set():
+        while not self._closed.is_set() and not client.is_closed:
             await self._publish(f"hm.agent.heartbeat.{self._id}", self._guest.heartbeat())
             # at random moments, so that thousands of agents do not beat together
             with contextlib.suppress(TimeoutError):

@@ -44,7 +44,7 @@ from director.service.mounts import unmounted
 from director.service.pinning import next_set, pin, rotated, variables_to_make
 from director.service.render_moved import render_moved
 from director.service.rendering import Archive
-from director.service.request import DeployRequest, options_of
+from director.service.request import DeployRequest, StateChange, options_of
 from director.service.sources import Sources
 from director.service.swapping import swapping
 from director.service.unresponsive import unresponsive
@@ -123,6 +123,7 @@ async def prepare(
     if fresh:
         ids = Ids(ids.seed)
         placement = place(deployment, cloud, world.instances, held, ids, house.own_addresses, world.with_disk, fresh)
+    states |= states_of_new(request.change, deployment, placement)
     jobs = {
         (wanted.release, wanted.name): job_of(releases[wanted.release], wanted.name, group.name)
         for group in deployment.instance_groups
@@ -229,6 +230,20 @@ def made_for(plan: Plan) -> dict[str, str]:
 def with_state(spec: InstanceSpec, states: Mapping[str, str]) -> InstanceSpec:
     """The spec in the state that a request asked for."""
     return msgspec.structs.replace(spec, state=states.get(spec.id, spec.state))
+
+
+def states_of_new(change: StateChange | None, deployment: Deployment, placement: Placement) -> dict[str, str]:
+    """By instance id, for instances that the placement adds to a group that is stopped as a whole (its AZs may have changed): they are stopped
+    too, as one who asks for a group to be stopped wants nothing of it to run."""
+    if change is None or change.instance or change.state not in ("stopped", "detached"):
+        return {}
+    return {
+        one.id: change.state
+        for group in deployment.instance_groups
+        if change.group in ("*", group.name) and group.lifecycle == "service"
+        for one in placement.of(group.name)
+        if one.row is None
+    }
 
 
 def linked_instances(deployment: Deployment, placement: Placement) -> list[LinkedInstance]:

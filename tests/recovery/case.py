@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from director.model.plan import Step
 from director.model.rows import Task
+from tests.recovery import invariants
 from tests.recovery.disturb import Disturbance, Trouble, random_disturbances
 from tests.recovery.life import Life
 from tests.recovery.realm import Photo, Realm
@@ -153,10 +154,13 @@ async def _as_the_model(stage: Stage, case: Case, model: Model, since: int) -> l
     if lenient and case.story.deeds[case.deed].kind != "delete":
         # what happened to a VM after its turn is no business of this task; before it, there is a new one now
         return await _mended(stage, case, model, None)
-    if any(one.kind == "vanish" for one in case.disturbances):
-        # an orphaned VM that vanished stays listed until it is cleaned up
+    if found:
         return found
-    return found or difference(await stage.picture(), model.pictures[case.deed])
+    # an orphaned VM that vanished stays listed until it is cleaned up; it alone has no counterpart
+    lost = await stage.lost_orphans()
+    return difference(
+        invariants.without_vms(await stage.picture(), lost), invariants.without_vms(model.pictures[case.deed], lost)
+    )
 
 
 def told(case: Case) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Container
 from typing import Any
 
 import msgspec
@@ -117,6 +118,13 @@ async def picture(
         guests[vm.key] = [guest.spec, guest.job_state, guest.hints, guest.mounted, vm.disks, vm.metadata]
     disks = {disk.key: [disk.size, disk.metadata] for disk in inventory.disks.values()}
     return json.dumps(plain([rows, guests, disks], names), sort_keys=True)
+
+
+def without_vms(picture: str, keys: Container[str]) -> str:
+    """The picture without the rows and guests of these VMs."""
+    rows, guests, disks = json.loads(picture)
+    rows[VmRow.TABLE] = [row for row in rows[VmRow.TABLE] if row["object_key"] not in keys]
+    return json.dumps([rows, {key: one for key, one in guests.items() if key not in keys}, disks], sort_keys=True)
 
 
 BRIEF = (*TOLD, *UPLOADED, EventRow)

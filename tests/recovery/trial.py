@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from director.model.plan import Step
-from director.model.rows import InstanceRow, Task
+from director.model.rows import InstanceRow, Task, VmRow
 from tests.recovery import invariants
 from tests.recovery.disturb import Trouble
 from tests.recovery.life import Killed, Life, Probed, answered
@@ -128,6 +128,12 @@ class Stage:
     async def picture(self) -> str:
         realm = self.realm
         return await invariants.picture(realm.store, realm.cloud.inventory, realm.agents, without=invariants.BRIEF)
+
+    async def lost_orphans(self) -> set[str]:
+        """Keys of orphaned VMs that are listed but no longer there."""
+        there = self.realm.cloud.inventory.vms
+        rows = await self.realm.store.find(VmRow)
+        return {row.object_key for row in rows if row.orphaned_at is not None and row.cid not in there}
 
     async def gist(self) -> list[Seen]:
         """The end state without what depends on how often it was tried."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.scenario.town import Town, cloud_config, db, group, manifest
 
 BOTH = manifest()
@@ -156,6 +158,17 @@ async def test_stop_start_detach_restart_and_recreate(town: Town) -> None:
     await town.check()
     await town.change(BOTH, "recreate", "web", "1")
     assert town.deeds["cloud create_vm"] == town.deeds["cloud delete_vm"] == 1
+    await town.check()
+
+
+@pytest.mark.parametrize(("named", "runs"), [("web", False), ("*", False), ("db", True)])
+async def test_a_stop_of_a_group_holds_for_instances_that_it_gets_in_the_same_moment(
+    town: Town, named: str, runs: bool
+) -> None:
+    await town.deploy(BOTH)
+    await town.change(manifest(db(), group(instances=3)), "detached", named)
+    assert [row.state for row in await town.rows("web")] == (["started"] * 3 if runs else ["detached"] * 3)
+    assert ("cloud create_vm" in town.deeds) is runs
     await town.check()
 
 

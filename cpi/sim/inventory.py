@@ -19,6 +19,7 @@ from cpi.sim.limits import Rate
 Fields = dict[str, object]
 FILE = "inventory.db"
 BUSY, OPENING = 30.0, 5.0
+_creating = threading.Lock()
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
     cid TEXT PRIMARY KEY, kind TEXT NOT NULL, key TEXT, ends REAL, generation INTEGER NOT NULL, body TEXT NOT NULL);
@@ -289,8 +290,12 @@ class Inventory:
 
     def _open(self) -> sqlite3.Connection:
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
-        connection = sqlite3.connect(self._path, timeout=BUSY, isolation_level=None)
+        # One thread at a time, and only where there is no file: closing a descriptor of it drops the locks of all connections that this
+        # process has, and then the next process that closes it takes itself for the last one and removes the log under their hands.
+        with _creating:
+            if not self._path.exists():
+                os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+            connection = sqlite3.connect(self._path, timeout=BUSY, isolation_level=None)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             # A power cut may cost the last changes; a killed process costs nothing.

@@ -48,7 +48,11 @@ def methods() -> tuple[str, ...]:
 
 def load(name: str) -> Plugin:
     """Load one of our plugins, an installed one (entry point), or `module` / `module:attribute`."""
-    implementation = _import(name)
+    return wrap(name, _import(name))
+
+
+def wrap(name: str, implementation: object) -> Plugin:
+    """A module or object with hooks as a plugin; PluginError if it does not keep the contract."""
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(Calls)
     try:

@@ -85,7 +85,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "curl": ("curl", "Make an authenticated request"),
     "stemcell": ("stemcell", "Build stemcells: stemcell build NAME"),
     "agent": ("agent", "Build the agent: agent build OUT"),
-    "cpi": ("cpi", "Run a CPI as an executable: cpi exec NAME"),
+    "cpi": ("cpi", "Run a CPI as an executable, begin one, check one: cpi exec|new|check NAME"),
     "director": ("director_program", "Run the director: director run --config FILE"),
 }
 

@@ -24,6 +24,7 @@ def meristem(*words: str) -> subprocess.CompletedProcess[str]:
         (("stemcell", "build"), "recipe"),
         (("agent", "build"), "out"),
         (("cpi", "exec"), "plugin"),
+        (("cpi", "check"), "--junit"),
         (("director", "run"), "--config"),
     ],
 )

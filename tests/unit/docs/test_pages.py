@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.pages import commands
+from lab.pages import commands, conformance
 from lab.proof.told import in_page
 from meristem.cli.verbs import ALIASES, VERBS
 
@@ -82,6 +82,10 @@ def test_the_checks_above_see_faults(tmp_path: Path) -> None:
 
 def test_the_page_of_commands_is_up_to_date() -> None:
     assert commands.PAGE.read_text() == commands.page(), "run `python -m lab.pages.commands`"
+
+
+def test_the_page_of_conformance_is_up_to_date() -> None:
+    assert conformance.PAGE.read_text() == conformance.page(), "run `python -m lab.pages.conformance`"
 
 
 def test_no_file_speaks_of_a_particular_machine() -> None:

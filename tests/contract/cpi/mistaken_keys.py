@@ -1,0 +1,86 @@
+"""Mistakes with keys."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from cpi.contract import (
+    VmCreated,
+    implements,
+)
+from tests.contract.cpi.mistakes import Creating, caught_by
+from tests.contract.cpi.tiny_cloud import BOOT, TinyCloud
+
+
+@caught_by("key.twice.vm")
+class KeyIgnored(TinyCloud):
+    def by_key(self, kind, key):
+        there = [cid for cid, item in self.items[kind].items() if key and item["key"] == key]
+        caller = threading.current_thread().__dict__.get("finding", False)
+        return (there[-1] if there else None) if caller else None
+
+    @implements
+    def find(self, kind, key):
+        threading.current_thread().__dict__["finding"] = True
+        try:
+            return self.by_key(kind, key)
+        finally:
+            threading.current_thread().__dict__["finding"] = False
+
+
+@caught_by("key.twice.disk")
+class DoubleDisks(TinyCloud):
+    @implements
+    def create_disk(self, call, size, vm_cid):
+        if self.by_key("disk", call.key):
+            cid = f"disk-{next(self.numbers)}"
+            self.items["disk"][cid] = {"key": None, "size": size, "vm": None, "metadata": {}}
+            return cid
+        return super().create_disk(call, size, vm_cid)
+
+
+@caught_by("key.find.vm")
+class FindsNothing(TinyCloud):
+    @implements
+    def find(self, kind, key):
+        return None
+
+
+@caught_by("key.find.nothing")
+class FindsAnything(TinyCloud):
+    @implements
+    def find(self, kind, key):
+        return self.by_key(kind, key) or next(iter(self.items[kind]), None)
+
+
+@caught_by("key.other-agent")
+class AnyAgent(Creating):
+    def create(self, well, call, agent_id, *rest):
+        known = self.by_key("vm", call.key)
+        return VmCreated(known, self.items["vm"][known]["networks"]) if known else well()
+
+
+@caught_by("key.lost.vm")
+class HalfMade(Creating):
+    """Leaves what it had begun when its time is over, found under another name."""
+
+    def create(self, well, call, *rest):
+        if self.by_key("vm", call.key):
+            return well()
+        port = f"port-{call.key}"
+        self.items["network"][port] = {"key": None}
+        made = well()
+        self.items["network"].pop(port, None)
+        return made
+
+
+@caught_by("time.late")
+class NeverLooksAtTheClock(Creating):
+    """Made after its time, and under no key."""
+
+    def create(self, well, call, agent_id, stemcell_cid, cloud_properties, networks, env):
+        time.sleep(2 * BOOT)
+        if call.expires is not None and time.monotonic() > call.expires:
+            self.items["vm"][f"late-{time.time_ns()}"] = {"key": None, "agent_id": agent_id, "boot": 1}
+        return well()

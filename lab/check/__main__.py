@@ -1,4 +1,4 @@
-"""`python -m lab.check [--quick] [pytest arguments]`: what `bin/test` runs once the set-up is done."""
+"""`python -m lab.check [--quick | --clouds] [pytest arguments]`: what `bin/test` runs once the set-up is done."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lab.check.outcome import Outcome, total
 from lab.check.static import TOOLS, file_lengths, run_tool, run_types
-from lab.check.suites import FULL, QUICK, run_suites
+from lab.check.suites import CLOUDS, FULL, QUICK, Suite, run_suites
 from lab.sweep import sweep
 
 
@@ -22,7 +22,8 @@ def main(arguments: list[str]) -> int:
     # started in the background by a shell this would be ignored, here and in all that the tests start and interrupt
     signal.signal(signal.SIGINT, signal.default_int_handler)
     quick = "--quick" in arguments
-    passed_on = [argument for argument in arguments if argument != "--quick"]
+    clouds = "--clouds" in arguments
+    passed_on = [argument for argument in arguments if argument not in ("--quick", "--clouds")]
     top = Path(__file__).resolve().parents[2]
     run_dir = (
         Path(os.environ.get("MERISTEM_RUN", "/var/lib/meristem" if os.geteuid() == 0 else "/tmp"))
@@ -31,15 +32,10 @@ def main(arguments: list[str]) -> int:
     begin = time.monotonic()
     outcomes: list[Outcome] = []
     try:
-        print("--- file length", flush=True)
-        outcomes.append(file_lengths(top))
-        for name, command in TOOLS:
-            print(f"--- {name}", flush=True)
-            outcomes.append(run_tool(name, command, top))
-        with ThreadPoolExecutor(max_workers=1) as beside:
-            types = beside.submit(run_types, top)
-            outcomes += run_suites(QUICK if quick else FULL, top, passed_on, run_dir)
-            outcomes.append(types.result())
+        if clouds:
+            outcomes += run_suites(CLOUDS, top, passed_on, run_dir)
+        else:
+            outcomes += _checks_and_suites(QUICK if quick else FULL, top, passed_on, run_dir)
     finally:
         left = sweep(run_dir)
         shutil.rmtree(run_dir, ignore_errors=True)
@@ -56,6 +52,19 @@ def main(arguments: list[str]) -> int:
             print(f"FAILED: {failure}")
     print(total(outcomes), flush=True)
     return 1 if any(outcome.failures for outcome in outcomes) else 0
+
+
+def _checks_and_suites(suites: list[Suite], top: Path, arguments: list[str], run_dir: Path) -> list[Outcome]:
+    print("--- file length", flush=True)
+    outcomes = [file_lengths(top)]
+    for name, command in TOOLS:
+        print(f"--- {name}", flush=True)
+        outcomes.append(run_tool(name, command, top))
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        types = beside.submit(run_types, top)
+        outcomes += run_suites(suites, top, arguments, run_dir)
+        outcomes.append(types.result())
+    return outcomes
 
 
 if __name__ == "__main__":

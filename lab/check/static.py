@@ -25,9 +25,15 @@ TOOLS: list[tuple[str, list[str]]] = [
 TYPES = ("basedpyright", ["nice", "basedpyright"])
 """Takes by far the longest, so it runs beside the tests and gives way to them."""
 
-IMPORTS_LIBVIRT = re.compile(
-    r"^\s*(?:import libvirt|from lab import .*\bnetwork\b|from lab\.network import)", re.MULTILINE
-)
+OPTIONAL = {
+    "libvirt_lxc": (
+        re.compile(r"^\s*(?:import libvirt|from lab import .*\bnetwork\b|from lab\.network import)", re.MULTILINE),
+        "bin/setup --lab",
+    ),
+    "openstack": (re.compile(r"^\s*(?:import|from) (?:openstack|keystoneauth1)\b", re.MULTILINE), "bin/setup --clouds"),
+    "pyVmomi": (re.compile(r"^\s*(?:import|from) (?:pyVmomi|pyVim)\b", re.MULTILINE), "bin/setup --clouds"),
+}
+"""Libraries of clouds that need not be installed: how a file imports one, and what installs it."""
 
 
 def run_tool(name: str, command: list[str], top: Path) -> Outcome:
@@ -45,15 +51,22 @@ def run_tool(name: str, command: list[str], top: Path) -> Outcome:
 
 
 def run_types(top: Path) -> Outcome:
-    """basedpyright over everything; where libvirt's binding is not installed, files that import it are skipped."""
+    """basedpyright over everything; where a cloud's library is not installed, files that import it are skipped."""
     name, command = TYPES
-    if importlib.util.find_spec("libvirt_lxc") is not None:
+    missing = [library for library in OPTIONAL if importlib.util.find_spec(library) is None]
+    if not missing:
         return run_tool(name, command, top)
     files = [file for file in _python_files(top) if file.partition("/")[0] in _typed_rooms(top)]
-    skipped = [file for file in files if IMPORTS_LIBVIRT.search((top / file).read_text())]
-    outcome = run_tool(name, [*command, *sorted({*files} - {*skipped})], top)
-    reason = f"{name} of {', '.join(skipped)}: libvirt's binding is not installed (bin/setup --lab)"
-    return replace(outcome, skips=[reason])
+    skipped: set[str] = set()
+    reasons: list[str] = []
+    for library in missing:
+        imports, remedy = OPTIONAL[library]
+        mine = [file for file in files if imports.search((top / file).read_text())]
+        if mine:
+            skipped.update(mine)
+            reasons.append(f"{name} of {', '.join(mine)}: {library} is not installed ({remedy})")
+    outcome = run_tool(name, [*command, *sorted({*files} - skipped)], top)
+    return replace(outcome, skips=reasons)
 
 
 def _typed_rooms(top: Path) -> list[str]:

@@ -51,6 +51,8 @@ FULL = [
     Suite("e2e", ["tests/e2e"], "not lab", 2),
 ]
 
+CLOUDS = [Suite("clouds", ["tests/clouds"], "clouds", 0, root=True)]
+
 
 class Running:
     """A suite under way. Of one that runs beside others the words are kept until its end."""

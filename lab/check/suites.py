@@ -45,8 +45,8 @@ LONG = (
 
 QUICK = [Suite("tests", ["tests/unit", "tests/contract"], "not lab", 4, left_out=LONG)]
 FULL = [
-    Suite("tests", ["tests/unit", "tests/contract", "tests/scenario"], "not lab", 4),
     Suite("lab", ["tests"], "lab", 0, root=True, beside=True),
+    Suite("tests", ["tests/unit", "tests/contract", "tests/scenario"], "not lab", 4),
     Suite("recovery", ["tests/recovery"], "not lab", 2),
     Suite("e2e", ["tests/e2e"], "not lab", 2),
 ]

@@ -8,11 +8,11 @@ from typing import IO, Any, cast
 
 import requests
 from keystoneauth1 import exceptions as failures
-from keystoneauth1.adapter import Adapter
 
 from cpi.contract import Call
 from cpi.openstack.batch import Document
-from cpi.openstack.refusals import NOT_FOUND, TOO_MANY, AnswerLost, Missing, Refused, Unreachable, sentence_of
+from cpi.openstack.refusals import NOT_FOUND, TOO_MANY, AnswerLost, Refused, Unreachable, sentence_of
+from cpi.openstack.sessions import Signed
 
 SAFE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 """Sent twice they do what they do once."""
@@ -35,9 +35,9 @@ class Effects:
 class Api:
     """One service for one call. Paths begin after the endpoint."""
 
-    def __init__(self, name: str, adapter: Adapter, call: Call, patience: float, effects: Effects) -> None:
+    def __init__(self, name: str, signed: Signed, call: Call, patience: float, effects: Effects) -> None:
         self.name = name
-        self._adapter = adapter
+        self._signed = signed
         self._call = call
         self._patience = patience
         self._effects = effects
@@ -93,10 +93,7 @@ class Api:
 
     def where(self) -> str:
         """The endpoint, as far as it is known."""
-        try:
-            return str(self._adapter.get_endpoint() or "its endpoint")
-        except failures.ClientException:
-            return "an endpoint that is not known"
+        return self._signed.known_address(self.name)
 
     def _ask(
         self,
@@ -118,7 +115,10 @@ class Api:
                 sent = not _never_left(error)
                 if not repeatable and sent:
                     self._effects.any = True
-                    raise AnswerLost(self.name, self.where(), _last_words(error)) from error
+                    raise AnswerLost(
+                        f"{self.name} at {self.where()} was asked and gives no answer: {_last_words(error)}",
+                        self.where(),
+                    ) from error
                 if data is not None or not self._again(began, tries, None):
                     raise Unreachable(self.name, self.where(), _last_words(error), self._effects.any) from error
                 continue
@@ -126,10 +126,6 @@ class Api:
                 if self._passes(error.http_status, tries) and self._again(began, tries, None):
                     continue
                 raise self._sign_in(error) from error
-            except failures.EndpointNotFound as error:
-                raise Missing(
-                    f"the cloud's catalogue has no {self.name} for this region and endpoint_type: {error}"
-                ) from error
             except failures.ClientException as error:
                 raise Unreachable(self.name, self.where(), str(error), self._effects.any) from error
             if answer.status_code < 400:
@@ -150,7 +146,7 @@ class Api:
             raise refused
         if status >= 500 and not repeatable:
             self._effects.any = True
-            raise AnswerLost(self.name, self.where(), str(refused)) from refused
+            raise AnswerLost(f"{refused}; it is not known whether it took effect", self.where()) from refused
         if status >= 500 and self._passes(status, tries) and self._again(began, tries, None):
             return
         raise refused
@@ -162,10 +158,10 @@ class Api:
             more["json"] = body
         if data is not None:
             more["data"] = data
-            more["headers"] = {"Content-Type": "application/octet-stream"}
-        if self.name in VERSIONS:
-            more["microversion"] = VERSIONS[self.name].rpartition(" ")[2]
-        return self._adapter.request(path, method, raise_exc=False, **more)
+        headers = {"OpenStack-API-Version": VERSIONS[self.name]} if self.name in VERSIONS else {}
+        if data is not None:
+            headers["Content-Type"] = "application/octet-stream"
+        return self._signed.request(self.name, method, path, headers=headers, **more)
 
     def _passes(self, status: int, tries: int) -> bool:
         return status in AWAY or (status == 500 and tries <= FAULTS)

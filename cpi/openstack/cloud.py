@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
-from keystoneauth1.adapter import Adapter
-
 from cpi.contract import Call, CloudError, Facts
 from cpi.openstack import sessions
 from cpi.openstack.api import Api, Effects
@@ -20,25 +18,24 @@ PAGE = 1000
 
 
 class Cloud:
-    """Services are adapters of the account's session; they are found in the catalogue when first asked."""
+    """Services are found in the catalogue when they are first asked."""
 
     def __init__(self, config: Config, call: Call) -> None:
         self.config = config
         self.call = call
         self.effects = Effects()
         self._signed = sessions.of(config.account)
-        connection = self._signed.connection
-        self.nova = self._api("nova", connection.compute)
-        self.glance = self._api("glance", connection.image)
-        self.neutron = self._api("neutron", connection.network)
-        self.cinder = self._api("cinder", connection.block_storage)
+        self.nova = self._api("nova")
+        self.glance = self._api("glance")
+        self.neutron = self._api("neutron")
+        self.cinder = self._api("cinder")
 
     def octavia(self) -> Api:
         """The load balancers' service, which a cloud need not have."""
-        return self._api("octavia", self._signed.connection.load_balancer)
+        return self._api("octavia")
 
-    def _api(self, name: str, adapter: object) -> Api:
-        return Api(name, cast(Adapter, adapter), self.call, self.config.state_timeout, self.effects)
+    def _api(self, name: str) -> Api:
+        return Api(name, self._signed, self.call, self.config.state_timeout, self.effects)
 
     def await_server(self, cid: str, ready: Callable[[Document | None], bool]) -> Document | None:
         """The server once `ready` says so; None is a server that is gone."""

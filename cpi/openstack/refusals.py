@@ -52,6 +52,8 @@ class Refused(Exception):
         """What to do, where that is known."""
         if self.over_quota:
             return "; raise the project's quota or delete what is not needed"
+        if self.status >= 500:
+            return "; see the service's log for this request"
         return f"; {REMEDIES[self.status]}" if self.status in REMEDIES else ""
 
 
@@ -67,8 +69,8 @@ class Unreachable(Exception):
 class AnswerLost(Exception):
     """A request that changes something was sent, and no answer, or none that tells, came back."""
 
-    def __init__(self, service: str, where: str, why: str) -> None:
-        super().__init__(f"{service} at {where} was asked, and its answer is missing: {why}")
+    def __init__(self, words: str, where: str) -> None:
+        super().__init__(words)
         self.where = where
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
 import threading
 from pathlib import Path
 from typing import Any, cast
 
-import openstack.connection
 import requests
+from keystoneauth1 import exceptions as failures
 from keystoneauth1 import session as sessions
 from keystoneauth1.identity import v3
 from requests.adapters import HTTPAdapter
@@ -18,23 +19,65 @@ from requests.adapters import HTTPAdapter
 from cpi.contract import CloudError
 from cpi.openstack.batch import Batch
 from cpi.openstack.config import Account
+from cpi.openstack.refusals import Missing
 
 CONNECTIONS = 64
 """Kept open to each service."""
 
 
+SERVICES = {
+    "nova": ("compute", "v2.1"),
+    "glance": ("image", "v2"),
+    "neutron": ("network", "v2.0"),
+    "cinder": ("block-storage", "v3"),
+    "octavia": ("load-balancer", "v2"),
+}
+"""Our name of a service -> its type in the catalogue, and the version that is put behind an address without one."""
+
+
 class Signed:
-    """A session and what belongs to it: the services' adapters, and the questions that threads ask together."""
+    """A session, the services' addresses out of its catalogue, and the questions that threads ask together.
+
+    Addresses are not discovered: a service that is down at that moment would be remembered with a wrong one.
+    """
 
     def __init__(self, account: Account) -> None:
         self.account = account
         self.session = _session(account)
-        self.connection = openstack.connection.Connection(
-            session=self.session, region_name=account.region or None, interface=account.interface
-        )
         self.servers = Batch()
         self.volumes = Batch()
         self.snapshots = Batch()
+        self._addresses: dict[str, str] = {}
+
+    def address(self, service: str) -> str:
+        """Where the service is; signs in when that is not known. Missing if the catalogue does not have it."""
+        if service not in self._addresses:
+            kind, version = SERVICES[service]
+            try:
+                found = self.session.get_endpoint(
+                    service_type=kind,
+                    interface=self.account.interface,
+                    region_name=self.account.region or None,
+                    skip_discovery=True,
+                )
+            except failures.EndpointNotFound:
+                found = None
+            if not found:
+                region = f" in region {self.account.region}" if self.account.region else ""
+                raise Missing(f"the catalogue of {self.account.auth_url} has no {service} ({kind}){region} for the "
+                              f"{self.account.interface} endpoint_type")  # fmt: skip
+            address = str(found).rstrip("/")
+            versioned = any(re.fullmatch(r"v\d+(\.\d+)?", part) for part in address.split("/"))
+            self._addresses[service] = address if versioned else f"{address}/{version}"
+        return self._addresses[service]
+
+    def known_address(self, service: str) -> str:
+        """The same as far as it is known, for errors."""
+        return self._addresses.get(service, self.account.auth_url)
+
+    def request(self, service: str, method: str, path: str, **more: Any) -> requests.Response:
+        """One request with a token that is renewed when it has ended; errors of the service are answers too."""
+        return self.session.request(self.address(service) + path, method, raise_exc=False, authenticated=True, **more)
 
 
 class Transport(HTTPAdapter):

@@ -1,7 +1,39 @@
-"""What holds for all tests."""
+"""What holds for all tests, and the servers that several folders use."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from tests.contract.store.postgres_server import PostgresServer
 
 # how long an example takes says something of the machine, not of the code
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")
+
+
+@pytest.fixture(scope="session")
+def postgres_bin() -> Path:
+    """Where PostgreSQL's programs are; skipped where they or the driver are not installed."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed (extra 'postgres')")
+    from tests.contract.store.postgres_server import programs
+
+    found = programs()
+    if found is None:
+        pytest.skip("PostgreSQL is not installed (Debian package postgresql)")
+    return found
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_bin: Path) -> Iterator[PostgresServer]:
+    """One server for all tests of this process."""
+    from tests.contract.store.postgres_server import PostgresServer
+
+    server = PostgresServer.make(postgres_bin)
+    yield server
+    server.remove()

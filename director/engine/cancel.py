@@ -1,10 +1,18 @@
-"""Stopping between steps: because a user cancelled the task, or because this director is about to end."""
+"""Stopping between steps, and in waits that change nothing: because a user cancelled the task, or because this director is about to end."""
 
 from __future__ import annotations
 
-from director.model.errors import TaskCancelled
+import asyncio
+from collections.abc import Coroutine
+from contextlib import aclosing
+from typing import Any, TypeVar
+
+from director.engine.wake import wakes
+from director.model.errors import StoreAway, TaskCancelled
 from director.model.rows import Task
 from director.ports.store import Store
+
+T = TypeVar("T")
 
 
 class Interrupted(Exception):
@@ -18,9 +26,13 @@ class Cancel:
         self._store = store
         self._task_id = task_id
         self._ending = False
+        self._moved = asyncio.Event()
+        self._waits = 0
+        self._looking: asyncio.Task[Exception] | None = None
 
     def interrupt(self) -> None:
         self._ending = True
+        self._moved.set()
 
     async def check(self) -> None:
         """Raises `TaskCancelled` or `Interrupted`."""
@@ -29,3 +41,36 @@ class Cancel:
         row = await self._store.get(Task, f"{self._task_id:012d}")
         if row is not None and row.state == "cancelling":
             raise TaskCancelled(self._task_id)
+
+    async def wait(self, waiting: Coroutine[Any, Any, T]) -> T:
+        """What ``waiting`` returns. It is torn off, and `TaskCancelled` or `Interrupted` raised, as soon as `check` would: so it must change
+        nothing outside. One look at the task's row serves all waits."""
+        work = asyncio.ensure_future(waiting)
+        if self._looking is None:
+            self._looking = asyncio.create_task(self._look_out(), name=f"cancel-{self._task_id}")
+        looking = self._looking
+        self._waits += 1
+        try:
+            await asyncio.wait({work, looking}, return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                return work.result()
+            raise looking.result().with_traceback(None)
+        finally:
+            self._waits -= 1
+            if not self._waits:
+                self._looking = None
+                looking.cancel()
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+
+    async def _look_out(self) -> Exception:
+        """Why to stop, once there is a reason."""
+        async with aclosing(wakes(self._store, "tasks", event=self._moved)) as moves:
+            async for _ in moves:
+                try:
+                    await self.check()
+                except (TaskCancelled, Interrupted) as stop:
+                    return stop
+                except StoreAway:
+                    continue  # the database is away: that is no reason to give up waiting for others
+        raise AssertionError("unreachable: wake-ups do not end")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
+from director.engine import turn
 from director.ports.agents import Agents
 from director.ports.blobs import Blobs
 from director.ports.clock import Clock
@@ -15,15 +17,20 @@ from director.ports.task_log import TaskLog
 from director.steps.boot_watch import BootWatch
 from director.steps.step import Io, Site
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class UnitIo(Io):
-    """`Io` whose status lines go to the progress of the unit."""
+    """`Io` whose status lines go to the progress of the unit, and whose waits end when its task is to stop."""
 
     tell: Callable[[str], None]
 
     def status(self, text: str) -> None:
         self.tell(text)
+
+    async def wait(self, waiting: Coroutine[Any, Any, T]) -> T:
+        return await turn.current().wait(waiting)
 
 
 @dataclass(frozen=True)

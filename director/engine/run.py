@@ -127,7 +127,9 @@ class _Run:
             progress.advanced(work.done)
             self.hands.log.debug(f"{work.stage.title}: {work.unit.task}: {step.title} ({step.id})")
             self.doing[work.unit.task] = step
-            turn = Turn(self.hands.journal.task_id, work.weight, self.hands.hold.check, self.cancel.check)
+            turn = Turn(
+                self.hands.journal.task_id, work.weight, self.hands.hold.check, self.cancel.check, self.cancel.wait
+            )
             try:
                 with taking(turn):
                     await carry_out(self.hands, step, progress.status)

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
 
 
 async def _fine() -> None:
     """Nothing to ask."""
 
 
+class Wait(Protocol):
+    """As `Cancel.wait`."""
+
+    async def __call__(self, waiting: Coroutine[Any, Any, T]) -> T: ...
+
+
+async def _to_the_end(waiting: Coroutine[Any, Any, T]) -> T:
+    return await waiting
+
+
 @dataclass(frozen=True)
 class Turn:
     """``weight``: length of the longest path from here (`Order`). ``lease`` raises `LeaseLost`, ``cancel`` raises `TaskCancelled` or `Interrupted`; they
-    are asked after each wait for a place, before the call goes."""
+    are asked after each wait for a place, before the call goes. ``wait`` tears off a wait when one of the latter is to be raised."""
 
     task_id: int = 0
     weight: float = 0
     lease: Callable[[], Awaitable[None]] = _fine
     cancel: Callable[[], Awaitable[None]] = _fine
+    wait: Wait = _to_the_end
 
     async def ask(self) -> None:
         await self.lease()

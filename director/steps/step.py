@@ -5,6 +5,7 @@ The engine commits ``intend`` before it calls ``run``, and commits ``run``'s out
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -22,6 +23,7 @@ from director.ports.task_log import TaskLog
 from director.steps.boot_watch import BootWatch
 
 A = TypeVar("A", bound=Action)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,10 @@ class Io:
 
     def status(self, text: str) -> None:
         """An in_progress line of the unit's progress, e.g. ``executing pre-start`` (the engine replaces this)."""
+
+    async def wait(self, waiting: Coroutine[Any, Any, T]) -> T:
+        """What ``waiting`` returns. It changes nothing outside, and is torn off when the task is to stop (the engine replaces this)."""
+        return await waiting
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ class WaitAgentStep(StepRun[WaitAgent]):
         # made while the VM boots
         making = asyncio.ensure_future(io.agents.identity(row.agent_id, bootstrap=False)) if rotate else None
         try:
-            await until_ready(io, row, advice=self._advice(io))
+            await io.wait(until_ready(io, row, advice=self._advice(io)))
             if making is not None or io.site.trusted_certs:
                 await self._settings(io, row, await making if making is not None else None)
         finally:
@@ -78,7 +78,7 @@ class WaitAgentStep(StepRun[WaitAgent]):
             settings["mbus"] = {"cert": cert}
         await act_if_known(io, row.agent_id, "update_settings", settings)
         if one is not None:
-            await until_ready(io, row, advice=self._advice(io))
+            await io.wait(until_ready(io, row, advice=self._advice(io)))
 
 
 def _learned(networks: Document, state: Any) -> Document:

@@ -23,6 +23,10 @@ class WatchStep(StepRun[Watch]):
     kind = "watch"
 
     async def run(self, io: Io, intent: Intent) -> Outcome:
+        await io.wait(self._until_running(io))
+        return Outcome()
+
+    async def _until_running(self, io: Io) -> None:
         args = self.args
         vm = await lookup.live_vm(io, args.instance_id)
         began = io.clock.now()
@@ -37,7 +41,7 @@ class WatchStep(StepRun[Watch]):
             except AgentTimeout:
                 io.log.debug(f"agent {vm.agent_id} does not say whether its jobs run")
             if isinstance(state, dict) and state.get("job_state") == "running":
-                return Outcome()
+                return
             if io.clock.now() - began >= high:
                 break
             next_look = min(next_look + next(pauses), high)

@@ -30,6 +30,9 @@ class Suite:
     """Mostly waits: it may run while the suites after it do."""
     left_out: tuple[str, ...] = ()
     """Files that this run does not take; another run of `bin/test` does."""
+    dist: str = "loadfile"
+    """How tests go to workers: a file's stay together, as they share what its fixtures start; or, where they share nothing but what each worker
+    has, ``worksteal``: all workers end together."""
 
 
 LIMIT = 25 * 60
@@ -47,7 +50,7 @@ QUICK = [Suite("tests", ["tests/unit", "tests/contract"], "not lab", 4, left_out
 FULL = [
     Suite("lab", ["tests"], "lab", 0, root=True, beside=True),
     Suite("tests", ["tests/unit", "tests/contract", "tests/scenario"], "not lab", 4),
-    Suite("recovery", ["tests/recovery"], "not lab", 2),
+    Suite("recovery", ["tests/recovery"], "not lab", 2, dist="worksteal"),
     Suite("e2e", ["tests/e2e"], "not lab", 2),
 ]
 
@@ -132,7 +135,7 @@ def _command(suite: Suite, top: Path, arguments: list[str], report: Path) -> lis
     folders = own or [folder for folder in suite.folders if (top / folder).is_dir()]
     command = [sys.executable, "-m", "pytest", "-q", "-m", suite.marker, f"--junitxml={report}"]
     if suite.workers:
-        # a file's tests stay together: they share what its fixtures start; a worker that died is told, not tried again
-        command += ["-n", str(suite.workers), "--dist", "loadfile", "--max-worker-restart=0"]
+        # a worker that died is told, not tried again
+        command += ["-n", str(suite.workers), "--dist", suite.dist, "--max-worker-restart=0"]
     command += [f"--ignore={path}" for path in suite.left_out if path not in own]
     return [*command, *folders, *rest]

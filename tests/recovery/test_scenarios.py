@@ -6,13 +6,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-from collections.abc import Awaitable, Callable, Iterator, Set
+from collections.abc import Awaitable, Callable, Set
 from pathlib import Path
 
 import pytest
 
 from director.adapters.store.sql import SqlStore, open_store
-from tests.contract.store.postgres_server import PostgresServer, programs
+from tests.contract.store.postgres_server import PostgresServer
 from tests.recovery.case import difference, model_of
 from tests.recovery.every_point import die_everywhere
 from tests.recovery.in_turn import Run, die_in_turn
@@ -45,17 +45,6 @@ def test_killed_at_each_dealing_with_the_store(name: str, tmp_path: Path) -> Non
 
 
 Open = Callable[[Path], Awaitable[SqlStore]]
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    pytest.importorskip("psycopg", reason="psycopg is not installed (extra 'postgres')")
-    bin = programs()
-    if bin is None:
-        pytest.skip("PostgreSQL is not installed (Debian package postgresql)")
-    server = PostgresServer.make(bin)
-    yield server
-    server.remove()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,10 +10,10 @@ import pytest
 from director.adapters.store.sql import open_store
 from director.adapters.templates.erb import ErbTemplates
 from tests.e2e.loopback.archives import build_release, build_stemcell
+from tests.programs import need
 from tests.scenario.town import JOBS, NEWER_BASE, PACKAGES, Town
 
-if shutil.which("ruby") is None:
-    pytest.skip("job templates are ERB, and ruby is not installed", allow_module_level=True)
+need("ruby", module=True)  # job templates are ERB
 
 
 @pytest.fixture(scope="session")

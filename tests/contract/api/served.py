@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import threading
 import time
 from collections.abc import Coroutine
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx2 as httpx
-import pytest
 import yaml
 
 from director.adapters.listener import Address, Listener
@@ -35,6 +33,7 @@ from director.service.house import House
 from director.steps.step import Site
 from tests.e2e.loopback.archives import build_stemcell
 from tests.e2e.loopback.shop import build_shop, cloud_config, manifest
+from tests.programs import need
 
 T = TypeVar("T")
 
@@ -194,8 +193,7 @@ class Client:
 
 def stock(client: Client, directory: Path) -> None:
     """A stemcell, two versions of the release `shop`, a cloud config."""
-    if not shutil.which("ruby"):
-        pytest.skip("ruby is not installed")
+    need("ruby")
     client.upload("stemcells", build_stemcell(directory / "stemcell.tgz", api_version=3, formats=("memory",)))
     for version in ("1.0", "1.1"):
         client.upload("releases", build_shop(directory / f"shop-{version}.tgz", version))

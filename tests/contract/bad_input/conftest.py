@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
@@ -10,12 +9,12 @@ import pytest
 import pytest_asyncio
 
 from tests.contract.bad_input.desk import BadInput, open_desk, stock
+from tests.programs import need
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[BadInput]:
-    if shutil.which("ruby") is None:
-        pytest.skip("ruby is not installed")
+    need("ruby")
     async with AsyncExitStack() as stack:
         made = await open_desk(tmp_path_factory.mktemp("bad-input"), stack)
         await stock(made)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import stat
 import sys
 from collections.abc import AsyncIterator
@@ -17,6 +16,7 @@ import pytest_asyncio
 from director.adapters.cloud.clouds import CpiClouds
 from director.adapters.cloud.spec import CpiSpec
 from tests.contract.bad_input.desk import BadInput, open_desk, stemcell
+from tests.programs import need
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -26,8 +26,7 @@ INFO = json.dumps({"result": {"api_version": 2, "stemcell_formats": ["memory"]},
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def odd(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[BadInput, Path]]:
     """A director whose CPI says what the file ``<method>.json`` holds."""
-    if shutil.which("ruby") is None:
-        pytest.skip("ruby is not installed")
+    need("ruby")
     directory = tmp_path_factory.mktemp("odd")
     program = directory / "cpi"
     program.write_text(

@@ -16,13 +16,12 @@ from tests.e2e.loopback.archives import build_stemcell
 from tests.e2e.loopback.cloud import own_agent
 from tests.e2e.loopback.shop import build_shop, cloud_config, manifest
 from tests.e2e.loopback.world import PASSWORD, USER, World, build_world
+from tests.programs import need
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    for program in ("nats-server", "ruby"):
-        if not shutil.which(program):
-            pytest.skip(f"{program} is not installed")
+    need("nats-server", "ruby")
     built = build_world(tmp_path_factory.mktemp("lab"), own_agent())
     try:
         yield built

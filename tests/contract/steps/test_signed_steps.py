@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import shutil
 import socket
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -55,6 +54,7 @@ from director.steps.registry import load
 from director.steps.step import Io, Outcome, Site
 from tests.e2e.loopback.archives import tgz
 from tests.e2e.loopback.cloud import DummyCloud, own_agent, stock_agent
+from tests.programs import need
 
 NETWORKS = {
     "a": {"type": "manual", "ip": "127.77.0.5", "netmask": "255.255.255.0", "prefix": "24", "default": ["gateway"]}
@@ -100,8 +100,7 @@ class SignedSite:
 
 @pytest.fixture(params=["stock", "ours"])
 async def site(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SignedSite]:
-    if not shutil.which("nats-server"):
-        pytest.skip("nats-server is not installed")
+    need("nats-server")
     agent = stock_agent() if request.param == "stock" else own_agent()
     if not agent:
         pytest.skip("BOSH_AGENT_BIN names no stock agent")

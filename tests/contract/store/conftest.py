@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,20 +64,6 @@ class Hands:
 @pytest.fixture
 def hands() -> Hands:
     return Hands()
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    """One server for all tests of this process; skipped where PostgreSQL or its driver is not installed."""
-    pytest.importorskip("psycopg", reason="psycopg is not installed (extra 'postgres')")
-    from tests.contract.store.postgres_server import PostgresServer, programs
-
-    bin = programs()
-    if bin is None:
-        pytest.skip("PostgreSQL is not installed (Debian package postgresql)")
-    server = PostgresServer.make(bin)
-    yield server
-    server.remove()
 
 
 @pytest.fixture

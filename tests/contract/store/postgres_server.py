@@ -37,6 +37,19 @@ def as_user(words: list[str]) -> list[str]:
     return ["setpriv", "--pdeathsig=KILL", f"--reuid={USER}", "--regid=nogroup", "--clear-groups", *words]
 
 
+def swept(directory: Path) -> subprocess.Popen[bytes]:
+    """A process that removes the directory when its stdin ends: with this process, however that ends."""
+    script = 'cat >/dev/null; until rm -rf "$0" 2>/dev/null; do sleep 0.1; done'
+    return subprocess.Popen(
+        ["sh", "-c", script, directory],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        start_new_session=True,
+    )
+
+
 @dataclass
 class PostgresServer:
     """``kill`` and ``start`` may be called at any time; the data stay until `remove`."""
@@ -44,27 +57,42 @@ class PostgresServer:
     directory: Path
     bin: Path
     port: int
+    broom: subprocess.Popen[bytes]
     process: subprocess.Popen[bytes] | None = None
 
     @classmethod
     def make(cls, bin: Path) -> PostgresServer:
         """A new cluster, started. It need not sync: what a killed process has written, the kernel keeps."""
         directory = Path(tempfile.mkdtemp(prefix="meristem-pg-"))
+        server = cls(directory, bin, _free_port(), swept(directory))
+        try:
+            server.initialize()
+            server.start()
+        except BaseException:
+            server.remove()
+            raise
+        return server
+
+    def initialize(self) -> None:
+        """An empty cluster."""
         if os.geteuid() == 0:
-            shutil.chown(directory, USER)
-        words = [str(bin / "initdb"), "-D", str(directory / "data"), "-U", "meristem", "-A", "trust", "-E", "UTF8"]
+            shutil.chown(self.directory, USER)
+        words = [
+            str(self.bin / "initdb"),
+            "-D",
+            str(self.directory / "data"),
+            "-U",
+            "meristem",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+        ]
         done = subprocess.run(
             as_user([*words, "--no-sync", "--locale=C.UTF-8"]), capture_output=True, cwd="/", check=False
         )
         if done.returncode:
-            shutil.rmtree(directory)
             raise AssertionError(f"initdb failed: {done.stderr.decode()}")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        server = cls(directory, bin, port)
-        server.start()
-        return server
 
     def start(self) -> None:
         """Returns when it answers."""
@@ -124,5 +152,14 @@ class PostgresServer:
             self.process = None
 
     def remove(self) -> None:
-        self.kill()
-        shutil.rmtree(self.directory, ignore_errors=True)
+        """Nothing of it is left when this returns."""
+        try:
+            self.kill()
+        finally:
+            self.broom.communicate()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 import tarfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,12 +14,13 @@ from director.adapters.memory.templates import MemoryTemplates
 from director.adapters.templates import ErbTemplates
 from director.model.errors import BadRequest
 from director.ports.templates import RenderRequest, Templates
+from tests.programs import need
 
 
 @pytest.fixture(params=["ruby", "memory"])
 async def templates(request: pytest.FixtureRequest) -> AsyncIterator[Templates]:
-    if request.param == "ruby" and shutil.which("ruby") is None:
-        pytest.skip("ruby is not installed")
+    if request.param == "ruby":
+        need("ruby")
     renderer: Templates = ErbTemplates() if request.param == "ruby" else MemoryTemplates()
     yield renderer
     await renderer.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from tests.e2e.loopback.bus import Bus, agent_user, standing_users, start_bus
 from tests.e2e.loopback.certificates import Authority
 from tests.e2e.loopback.cloud import DummyCloud, own_agent, stock_agent
 from tests.e2e.loopback.talk import Talk
+from tests.programs import need
 
 
 @dataclass
@@ -70,8 +70,7 @@ def laid(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[str, Bus, DummyCloud, Authority, Path]]:
     """Bus and cloud for a kind of agent; skipped without nats-server, or without `BOSH_AGENT_BIN` for the stock one."""
-    if not shutil.which("nats-server"):
-        pytest.skip("nats-server is not installed")
+    need("nats-server")
     agent = stock_agent() if request.param == "stock" else own_agent()
     if not agent:
         pytest.skip("BOSH_AGENT_BIN names no stock agent")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,15 +12,14 @@ import pytest
 
 from bench.graph import lower_bound, stage_bound, without_delay
 from director.model.plan import Plan, Stage, Step, Unit
+from tests.programs import need
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 def quick(*names: str) -> list[dict[str, Any]]:
     """What was measured, by these names."""
-    for program in ("nats-server", "ruby"):
-        if not shutil.which(program):
-            pytest.skip(f"{program} is not installed")
+    need("nats-server", "ruby")
     words = [sys.executable, "-m", "bench", "--quick", *names]
     done = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stderr[-4000:]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -12,14 +11,13 @@ from tests.e2e.loopback.archives import build_stemcell
 from tests.e2e.loopback.cloud import own_agent
 from tests.e2e.loopback.shop import build_shop, cloud_config
 from tests.e2e.loopback.world import World, build_world
+from tests.programs import need
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A director with nothing uploaded yet."""
-    for program in ("nats-server", "ruby"):
-        if not shutil.which(program):
-            pytest.skip(f"{program} is not installed")
+    need("nats-server", "ruby")
     built = build_world(tmp_path_factory.mktemp("world"), own_agent())
     try:
         yield built

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 pytest.importorskip("psycopg", reason="psycopg is not installed (extra 'postgres')")
 
-from tests.contract.store.postgres_server import programs
 from tests.e2e.loopback.archives import build_stemcell
 from tests.e2e.loopback.shop import build_shop, cloud_config
 from tests.e2e.several.pair import Pair, build_pair
+from tests.programs import need
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+def pair(tmp_path_factory: pytest.TempPathFactory, postgres_bin: Path) -> Iterator[Pair]:
     """Both run; the stemcell was uploaded to one, the release to the other."""
-    for program in ("nats-server", "ruby"):
-        if not shutil.which(program):
-            pytest.skip(f"{program} is not installed")
-    found = programs()
-    if found is None:
-        pytest.skip("PostgreSQL is not installed (Debian package postgresql)")
-    built = build_pair(tmp_path_factory.mktemp("pair"), found)
+    need("nats-server", "ruby")
+    built = build_pair(tmp_path_factory.mktemp("pair"), postgres_bin)
     try:
         a, b = built.directors
         a.api.upload_stemcell(build_stemcell(built.directory / "stemcell.tgz"))

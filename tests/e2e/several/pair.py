@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,11 +45,9 @@ class Pair:
         return runner, other
 
     def stop(self) -> None:
-        for one in self.directors:
-            one.stop()
-        self.cloud.close()
-        self.bus.stop()
-        self.postgres.remove()
+        with ExitStack() as stack:
+            for end in (self.postgres.remove, self.bus.stop, self.cloud.close, *(one.stop for one in self.directors)):
+                stack.callback(end)
 
 
 def _director(pair: Pair, name: str, authority: Authority, shared: Path) -> Director:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
 
-from tests.contract.store.postgres_server import programs
 from tests.e2e.several.blows import Blow, Ring
 from tests.e2e.several.chaos import one_server_less, without_bus, without_database
 from tests.e2e.several.trio import Trio, build_trio
+from tests.programs import need
 
 SEED = 3
 OUTAGE = 4.0
@@ -22,14 +22,9 @@ LIMIT = 30.0
 
 
 @pytest.fixture(scope="module")
-def trio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trio]:
-    for program in ("nats-server", "ruby"):
-        if not shutil.which(program):
-            pytest.skip(f"{program} is not installed")
-    found = programs()
-    if found is None:
-        pytest.skip("PostgreSQL is not installed (Debian package postgresql)")
-    built = build_trio(tmp_path_factory.mktemp("trio"), found, LEASE)
+def trio(tmp_path_factory: pytest.TempPathFactory, postgres_bin: Path) -> Iterator[Trio]:
+    need("nats-server", "ruby")
+    built = build_trio(tmp_path_factory.mktemp("trio"), postgres_bin, LEASE)
     try:
         yield built
     finally:

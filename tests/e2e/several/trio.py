@@ -88,10 +88,16 @@ class Trio:
         c.api.update_config("cloud", cloud_config())
 
     def stop(self) -> None:
-        for one in self.directors:
-            one.stop()
-        self.cluster.stop()
-        self.postgres.remove()
+        with contextlib.ExitStack() as stack:
+            for end in (
+                self._end_agents,
+                self.postgres.remove,
+                self.cluster.stop,
+                *(one.stop for one in self.directors),
+            ):
+                stack.callback(end)
+
+    def _end_agents(self) -> None:
         held = self.state / LOCK
         with contextlib.suppress(OSError, ValueError):
             if not lock.is_free(held):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -13,12 +12,11 @@ from tests.e2e.loopback.archives import build_stemcell
 from tests.e2e.loopback.cloud import own_agent, stock_agent
 from tests.e2e.loopback.world import World, build_world
 from tests.e2e.witness.public_cli import PublicCli
+from tests.programs import need
 
 
 def _needs_servers() -> None:
-    for program in ("nats-server", "ruby"):
-        if not shutil.which(program):
-            pytest.skip(f"{program} is not installed")
+    need("nats-server", "ruby")
 
 
 @pytest.fixture(scope="module")

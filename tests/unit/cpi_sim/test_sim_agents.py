@@ -22,6 +22,7 @@ from tests.e2e.loopback.blob_server import start_blob_server
 from tests.e2e.loopback.bus import Bus, agent_user, standing_users, start_bus
 from tests.e2e.loopback.certificates import Authority
 from tests.e2e.loopback.talk import AgentRefused, Talk
+from tests.programs import need
 from tests.unit.cpi_sim.sim_world import stop_agents
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -72,8 +73,7 @@ class Bench:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench]:
-    if not shutil.which("nats-server"):
-        pytest.skip("nats-server is not installed")
+    need("nats-server")
     directory = tmp_path_factory.mktemp("agents")
     authority = Authority(directory / "certs")
     bus = start_bus(directory / "nats", authority)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
 
 from cpi.sim.inventory import Item
+from tests.programs import need
 from tests.unit.cpi_sim.sim_world import SimWorld, build_sim_world, fleet
 
 FAULTS = [
@@ -35,9 +35,7 @@ def fate_of(vm: Item) -> str:
 
 @pytest.fixture
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimWorld]:
-    for program in ("nats-server", "ruby"):
-        if not shutil.which(program):
-            pytest.skip(f"{program} is not installed")
+    need("nats-server", "ruby")
     limits = {"power": 4, "address": 4, "bus": 12, "agent": 4, "first_look": 1, "interval": 0.5}
     built = build_sim_world(tmp_path_factory.mktemp("boots"), agent_wait=300, boot=limits)
     try:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.e2e.loopback.api import running
+from tests.programs import need
 from tests.unit.cpi_sim.sim_world import SimWorld, build_sim_world, fleet
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimWorld]:
-    for program in ("nats-server", "ruby"):
-        if not shutil.which(program):
-            pytest.skip(f"{program} is not installed")
+    need("nats-server", "ruby")
     built = build_sim_world(tmp_path_factory.mktemp("sim"), agent_wait=4)
     try:
         yield built

@@ -166,6 +166,35 @@ async def test_an_ending_director_pauses_a_plan_and_the_next_goes_on(bench: Benc
     assert bench.did == ["1", "2", "3", "4"]
 
 
+@pytest.mark.parametrize(("stop", "left"), [(TaskCancelled, "repeated"), (Interrupted, "intent")])
+async def test_waits_that_change_nothing_are_torn_off(bench: Bench, stop: type[Exception], left: str) -> None:
+    cancel = Cancel(bench.store, 1)
+    await bench.put_task()
+    patience = 3600.0
+
+    async def waits(io: Io) -> None:
+        await io.wait(asyncio.sleep(patience))
+
+    async def stops(io: Io) -> None:
+        while bench.running < 3:
+            await asyncio.sleep(0)
+        if stop is Interrupted:
+            cancel.interrupt()
+        else:
+            await bench.put_task(state="cancelling")
+
+    bench.acts |= {"1": waits, "2": waits, "3": stops}
+    whole = plan(stage("a", unit("u1", "1", "4"), unit("u2", "2"), unit("u3", "3"), width=3))
+    with pytest.raises(stop):
+        await bench.run(whole, cancel=cancel)
+    assert bench.did == ["3"]
+    assert await bench.states() == {"1/0001": left, "2/0001": left, "3/0001": "done"}
+    patience = 0
+    await bench.put_task()
+    await bench.run(whole)
+    assert sorted(bench.did) == ["1", "2", "3", "4"]
+
+
 @pytest.mark.parametrize("point", points.POINTS)
 async def test_after_a_kill_at_any_point_each_effect_has_happened_once(bench: Bench, point: str) -> None:
     async def probe(at: str, step: Step) -> None:

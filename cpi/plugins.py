@@ -12,7 +12,12 @@ import pluggy
 
 from cpi.contract import ENTRY_POINT_GROUP, ERRORS, PROJECT, Calls, CloudError
 
-OURS = {"libvirt": "cpi.libvirt.plugin", "openstack": "cpi.openstack.plugin", "sim": "cpi.sim.plugin"}
+OURS = {
+    "libvirt": "cpi.libvirt.plugin",
+    "openstack": "cpi.openstack.plugin",
+    "sim": "cpi.sim.plugin",
+    "vsphere": "cpi.vsphere.plugin",
+}
 REQUIRED = (
     "create_stemcell", "delete_stemcell", "create_vm", "delete_vm", "create_disk", "delete_disk", "attach_disk",
     "detach_disk",

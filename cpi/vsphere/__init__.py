@@ -1,0 +1,1 @@
+"""The vSphere plugin."""

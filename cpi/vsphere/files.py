@@ -1,0 +1,76 @@
+"""Files on datastores: whether one exists, how large a disk is, which VM holds it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyVmomi import vim
+
+from cpi.vsphere import tasks
+from cpi.vsphere.inventory import Place
+from cpi.vsphere.stores import Store
+
+MISSING = (vim.fault.FileNotFound, vim.fault.CannotAccessFile)
+
+
+def exists(place: Place, path: str) -> bool:
+    """Whether a disk is at this path."""
+    try:
+        place.session.ask(place.call, lambda content: content.virtualDiskManager.QueryVirtualDiskUuid(path, place.dc))
+    except MISSING:
+        return False
+    return True
+
+
+def folder(place: Place, path: str) -> None:
+    """Make a folder and those above it; one that is there already is fine."""
+    try:
+        place.session.ask(place.call, lambda content: content.fileManager.MakeDirectory(path, place.dc, True))
+    except vim.fault.FileAlreadyExists:
+        return
+
+
+def remove(place: Place, path: str) -> None:
+    """Remove a file, quietly if it is gone."""
+    try:
+        tasks.run(
+            place.session, place.call, f"remove {path}",
+            lambda content: content.fileManager.DeleteDatastoreFile_Task(path, place.dc),
+        )  # fmt: skip
+    except tasks.TaskFailed as failed:
+        if not failed.of("FileNotFound", "CannotDeleteFile"):
+            raise failed.error from failed
+
+
+def capacity(place: Place, store: Store, path: str) -> int | None:
+    """A disk's size in MiB, None if vCenter does not tell."""
+    browser = (place.read(store.ref, "browser") or {})["browser"]
+    folder, _, name = path.rpartition("/")
+    flags = vim.host.DatastoreBrowser.VmDiskQuery.Details(capacityKb=True)
+    spec = vim.host.DatastoreBrowser.SearchSpec(
+        query=[vim.host.DatastoreBrowser.VmDiskQuery(details=flags)],
+        matchPattern=[name],
+        details=vim.host.DatastoreBrowser.FileInfo.Details(
+            fileType=True, fileSize=True, modification=False, fileOwner=False
+        ),
+    )
+    try:
+        found = tasks.run(
+            place.session, place.call, f"look at {path}", lambda _: browser.SearchDatastore_Task(folder, spec)
+        )
+    except tasks.TaskFailed as failed:
+        if failed.of("FileNotFound"):
+            return None
+        raise failed.error from failed
+    sizes = [int(one.capacityKb) for one in found.file if one.path == name and getattr(one, "capacityKb", None)]
+    return sizes[0] // 1024 if sizes else None
+
+
+def holder(place: Place, store: Store, path: str) -> tuple[Any, str] | None:
+    """The VM that a disk is attached to, and its name."""
+    vms = (place.read(store.ref, "vm") or {}).get("vm") or []
+    for id, values in place.read_all(vms, "name", "layout.disk").items():
+        layouts = values.get("layout.disk") or []
+        if any(path in (layout.diskFile or []) for layout in layouts):
+            return next(vm for vm in vms if vm._moId == id), str(values.get("name"))
+    return None

@@ -1,0 +1,74 @@
+"""Snapshots of disks: copies beside them. A disk that a running VM writes to cannot be copied at one point in time."""
+
+from __future__ import annotations
+
+from cpi.contract import NotSupported
+from cpi.vsphere import disks, files, stores, tasks
+from cpi.vsphere.disks import Disk
+from cpi.vsphere.errors import told
+from cpi.vsphere.inventory import Place
+from cpi.vsphere.locks import lock
+from cpi.vsphere.stores import MIB, Store
+
+FOLDER = "snapshots"
+
+
+def create(place: Place, cid: str, disk_cid: str) -> str:
+    """Copy the disk, or find the copy of this CID."""
+    what = f"snapshot disk '{disk_cid}'"
+    with lock(place.config, place.call, "disk", disk_cid), told(what, place.endpoint):
+        disk = disks.held(place, disk_cid)
+        if find(place, cid) is not None:
+            return cid
+        holder = files.holder(place, disk.store, disk.path)
+        if holder is not None:
+            power = (place.read(holder[0], "runtime.powerState") or {}).get("runtime.powerState")
+            if power != "poweredOff":
+                raise NotSupported(
+                    f"disk '{disk_cid}' is in use by VM '{holder[1]}'; vSphere copies a disk at rest only"
+                )
+        size = files.capacity(place, disk.store, disk.path) or 0
+        stores.roomy(place, [disk.store], stores.disk_choice(place), size * MIB)
+        target = _path(place, disk.store, cid)
+        files.folder(place, target.rpartition("/")[0])
+        try:
+            tasks.run(
+                place.session, place.call, what,
+                lambda content: content.virtualDiskManager.CopyVirtualDisk_Task(
+                    disk.path, place.dc, target, place.dc, None, False
+                ),
+            )  # fmt: skip
+        except tasks.TaskFailed as failed:
+            if not failed.of("FileAlreadyExists"):
+                raise failed.error from failed
+        return cid
+
+
+def delete(place: Place, cid: str) -> None:
+    """Remove it; quietly when it is gone."""
+    with told(f"delete snapshot '{cid}'", place.endpoint):
+        found = find(place, cid)
+        if found is None:
+            return
+        try:
+            tasks.run(
+                place.session, place.call, f"delete snapshot '{cid}'",
+                lambda content: content.virtualDiskManager.DeleteVirtualDisk_Task(found.path, place.dc),
+            )  # fmt: skip
+        except tasks.TaskFailed as failed:
+            if not failed.of("FileNotFound"):
+                raise failed.error from failed
+
+
+def find(place: Place, cid: str) -> Disk | None:
+    """The copy of this CID."""
+    tasks.settle(place.session, place.call)
+    for store in stores.of_datacenter(place):
+        path = _path(place, store, cid)
+        if store.usable and files.exists(place, path):
+            return Disk(cid, store, path)
+    return None
+
+
+def _path(place: Place, store: Store, cid: str) -> str:
+    return f"[{store.name}] {place.config.datacenter.disk_path.strip('/')}/{FOLDER}/{cid}.vmdk"

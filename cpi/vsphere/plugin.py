@@ -4,15 +4,15 @@ Every call can be begun anew at any point: where vCenter's answer was lost, it i
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from pyVmomi import vmodl
-
 from cpi.contract import (
     Call,
     DiskHint,
+    DiskNotAttached,
     Info,
     Json,
     Kind,
@@ -126,7 +126,17 @@ def attach_disk(call: Call, vm_cid: str, disk_cid: str) -> DiskHint:
 @implements
 def detach_disk(call: Call, vm_cid: str, disk_cid: str) -> None:
     """See disks.detach."""
-    _done(call, lambda there: disks.detach(there, vm_cid, disk_cid))
+    begun = itertools.count()
+
+    def detach(there: Place) -> None:
+        again = next(begun) > 0
+        try:
+            disks.detach(there, vm_cid, disk_cid)
+        except DiskNotAttached:
+            if not again:  # the first try, whose answer was lost, has done it
+                raise
+
+    _done(call, detach)
 
 
 @implements
@@ -201,7 +211,7 @@ def _done(call: Call, body: Callable[[Place], T]) -> T:
             call.log(f"{lost.message}; {call.method} begins anew")
         except Exception as error:
             gone = isinstance(error, NOT_FOUND) or isinstance(error.__cause__, NOT_FOUND)
-            if last or not gone or not isinstance(error, vmodl.MethodFault | Exception):
+            if last or not gone:
                 raise
             session(config).known.clear()
         call.check()

@@ -1,4 +1,4 @@
-"""Snapshots of disks: copies beside them. A disk that a running VM writes to cannot be copied at one point in time."""
+"""Snapshots of disks: copies beside them. What a running VM writes to, ESX holds locked: it says so, and there is none."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from cpi.vsphere.locks import lock
 from cpi.vsphere.stores import MIB, Store
 
 FOLDER = "snapshots"
+LOCKED = ("FileLocked", "FileFault", "ResourceInUse", "InvalidState")
 
 
 def create(place: Place, cid: str, disk_cid: str) -> str:
@@ -20,13 +21,6 @@ def create(place: Place, cid: str, disk_cid: str) -> str:
         disk = disks.held(place, disk_cid)
         if find(place, cid) is not None:
             return cid
-        holder = files.holder(place, disk.store, disk.path)
-        if holder is not None:
-            power = (place.read(holder[0], "runtime.powerState") or {}).get("runtime.powerState")
-            if power != "poweredOff":
-                raise NotSupported(
-                    f"disk '{disk_cid}' is in use by VM '{holder[1]}'; vSphere copies a disk at rest only"
-                )
         size = files.capacity(place, disk.store, disk.path) or 0
         stores.roomy(place, [disk.store], stores.disk_choice(place), size * MIB)
         target = _path(place, disk.store, cid)
@@ -39,6 +33,10 @@ def create(place: Place, cid: str, disk_cid: str) -> str:
                 ),
             )  # fmt: skip
         except tasks.TaskFailed as failed:
+            if failed.of(*LOCKED):
+                raise NotSupported(
+                    f"{failed.error.message}: a running VM has it locked", facts=place.facts()
+                ) from failed
             if not failed.of("FileAlreadyExists"):
                 raise failed.error from failed
         return cid

@@ -8,7 +8,7 @@ from pyVmomi import vim
 
 from cpi.contract import VmStatus
 from cpi.vm_status import Power
-from cpi.vsphere import reads
+from cpi.vsphere import reads, records
 from cpi.vsphere.inventory import Place
 from cpi.vsphere.names import instance_uuid
 
@@ -20,12 +20,25 @@ POWERS: dict[str, Power] = {"poweredOn": "on", "poweredOff": "off"}
 
 
 def of(place: Place, cids: Sequence[str]) -> dict[str, VmStatus]:
-    """By CID. A VM that was never on may be in the making: its power is not told."""
+    """By CID. Of a VM in the making nothing is told but that it is there."""
     found = reads.below(place.session, place.call, place.vm_folder(), vim.VirtualMachine, PATHS)
     by_name = {str(values.get("name")): values for _, values in found}
     by_uuid = {str(values.get("config.instanceUuid")): values for _, values in found}
     known = {cid: by_name.get(cid) or by_uuid.get(instance_uuid(cid)) for cid in cids}
-    return {cid: VmStatus(exists=False) if values is None else _of(values) for cid, values in known.items()}
+    off = [
+        vm for vm, values in found if str(values.get("runtime.powerState")) == "poweredOff" and values in known.values()
+    ]
+    marks = place.read_all(off, "config.extraConfig")
+    making = [values for vm, values in found if vm in off and not _finished(marks.get(vm._moId, {}))]
+    return {
+        cid: VmStatus(exists=False) if values is None else VmStatus() if values in making else _of(values)
+        for cid, values in known.items()
+    }
+
+
+def _finished(values: reads.Values) -> bool:
+    options = values.get("config.extraConfig") or []
+    return any(one.key == records.STATE and one.value == records.READY for one in options)
 
 
 def _of(values: reads.Values) -> VmStatus:

@@ -9,7 +9,6 @@ import pytest
 from pyVmomi import vim
 
 from cpi.contract import (
-    CloudError,
     DeadlineExceeded,
     DiskNotFound,
     NetworkNotFound,
@@ -153,11 +152,7 @@ def test_lost_answers_while_a_disk_is_attached_detached_copied_and_deleted(cloud
     assert through.call("attach_disk", vm, disk) == "2"
     assert len(api.disk_paths(api.vm(vm))) == 3
     wire.fault("ReconfigVM_Task", "lose")
-    # the second try finds it detached, which is what was asked for
-    try:
-        through.call("detach_disk", vm, disk)
-    except CloudError:
-        raise
+    through.call("detach_disk", vm, disk)  # the second try finds it detached: that was asked for
     assert len(api.disk_paths(api.vm(vm))) == 2
     snapshot = through.call("snapshot_disk", disk, {}, key=cloud.key("snapshot"))
     through.call("delete_snapshot", snapshot)

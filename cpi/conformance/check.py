@@ -80,9 +80,10 @@ class Check:
         except probes.ProbeError as error:
             outcome, seen = "failed", [str(error)]
         finally:
-            left = await trial.ledger.clear()
-            if outcome == "failed" and trial.dirty:
-                left += await self.shared.discard_vm()
+            await self.subject.settled()
+            left = await self.shared.discard_vm() if outcome == "failed" and trial.dirty else []
+            left += await trial.ledger.clear()
+            self.shared.ledger.take_over(trial.ledger)
         if left:
             outcome, seen = "failed", [*seen, *left]
         words = tuple(self.subject.words[heard:][-LAST_WORDS:]) if outcome == "failed" else ()

@@ -54,17 +54,22 @@ class Ledger:
         """Forget an object that the case has removed itself."""
         self._made = [one for one in self._made if one.cid != cid]
 
+    def take_over(self, other: Ledger) -> None:
+        """Note what another one could not remove, for a last try."""
+        self._made += other._made
+        other._made = []
+
     async def clear(self) -> list[str]:
-        """Remove everything; what could not be removed, told for people."""
+        """Remove everything; what could not be removed, told for people, stays noted."""
         left: list[str] = []
         await self._subject.settled()
         for kind in ORDER:
             for made in [one for one in self._made if one.kind == kind]:
                 try:
                     await self._remove(made, left)
+                    self._made.remove(made)
                 except CpiError as error:
                     left.append(f"{kind} '{made.cid or made.key}' could not be removed: {error.message}")
-        self._made.clear()
         return left
 
     async def _remove(self, made: Made, left: list[str]) -> None:

@@ -33,6 +33,7 @@ class Shared:
         self.directory = directory
         self._stemcell: str | None = None
         self._failed = ""
+        self._changes = 0
         self._addresses = {plan.name: itertools.cycle(plan.addresses) for plan in self._config.networks}
 
     @property
@@ -64,6 +65,13 @@ class Shared:
             images.write(path, self._subject.formats)
         arguments: list[object] = [str(path.absolute()), dict(self._config.stemcell_properties)]
         return [*arguments, {"tags": {"kit": "conformance"}}] if self._subject.version >= 3 else arguments
+
+    def changed_image(self) -> str:
+        """A copy of the image with a tail that changes its digest and nothing else."""
+        self._changes += 1
+        return str(
+            images.changed(Path(str(self.stemcell_arguments()[0])), self.directory / "changed.img", self._changes)
+        )
 
     def networks(self) -> dict[str, Json]:
         """The networks argument of create_vm with the next free addresses."""

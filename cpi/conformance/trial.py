@@ -13,7 +13,7 @@ from cpi.conformance.case import BrokenError, SkippedError
 from cpi.conformance.config import Config
 from cpi.conformance.ledger import Ledger
 from cpi.conformance.shared import Shared
-from cpi.conformance.subject import Subject, fresh_key, is_late
+from cpi.conformance.subject import Subject, is_late
 from cpi.contract import CpiError, InvalidResponse, Json, MethodNotImplemented, WorkerDied
 
 CID_LONGEST = 255
@@ -114,6 +114,17 @@ class Trial:
     async def stemcell(self) -> str:
         """The stemcell that all cases share."""
         return await self.shared.stemcell()
+
+    async def new_stemcell(self, env: Json | None = None) -> tuple[str, str]:
+        """(CID, key) of a stemcell of this case. A CPI may keep one stemcell for each image: then from a changed image."""
+        await self.stemcell()
+        arguments = self.shared.stemcell_arguments()
+        arguments = arguments if env is None else [*arguments[:2], env]
+        _, cid, key = await self.make("stemcell", arguments)
+        if cid in self.shared.ledger.cids("stemcell"):
+            self.ledger.drop(cid)
+            _, cid, key = await self.make("stemcell", [self.shared.changed_image(), *arguments[1:]])
+        return cid, key
 
     async def vm(self) -> Vm:
         """The VM that all cases share; none may leave a trace on it."""
@@ -245,8 +256,7 @@ class Trial:
         if kind == "disk":
             return await self.new_disk()
         if kind == "stemcell":
-            _, cid, _ = await self.make("stemcell", self.shared.stemcell_arguments(), key=fresh_key("stemcell"))
-            return cid
+            return (await self.new_stemcell())[0]
         disk = await self.new_disk()
         _, cid, _ = await self.make("snapshot", [disk, {"deployment": "kit"}], method="snapshot_disk")
         return cid

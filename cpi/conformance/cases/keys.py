@@ -40,7 +40,7 @@ async def find_disk(trial: Trial) -> None:
     why=WHY_FOUND, source=SOURCE, needs=("find",),
 )  # fmt: skip
 async def find_stemcell(trial: Trial) -> None:
-    _, cid, key = await trial.make("stemcell", trial.shared.stemcell_arguments())
+    cid, key = await trial.new_stemcell()
     found = await trial.find("stemcell", key)
     trial.expect(found == cid, f"made was '{cid}', found is {found!r}")
 

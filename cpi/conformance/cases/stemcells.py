@@ -26,8 +26,7 @@ async def create(trial: Trial) -> None:
     version=3,
 )
 async def tags(trial: Trial) -> None:
-    arguments = trial.shared.stemcell_arguments()
-    await trial.make("stemcell", [*arguments[:2], {"tags": {"owner": "kit", "note": "a b"}}])
+    await trial.new_stemcell({"tags": {"owner": "kit", "note": "a b"}})
 
 
 @case(

@@ -10,7 +10,15 @@ import pytest
 from tests.e2e.lab.shop import cloud_config
 from tests.e2e.lab.site import Site, build_site
 
-ORDER = ("test_lab_deploy", "test_instances", "test_rollout", "test_teardown", "test_unreachable_vms", "test_kill")
+ORDER = (
+    "test_lab_deploy",
+    "test_instances",
+    "test_rollout",
+    "test_teardown",
+    "test_cpi_check_lab",
+    "test_unreachable_vms",
+    "test_kill",
+)
 """Any file runs alone; in this order none has to deploy or delete what another one has deployed."""
 
 

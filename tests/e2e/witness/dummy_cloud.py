@@ -132,10 +132,12 @@ class Cloud:
     # stemcells
 
     def create_stemcell(self, image_path: str, cloud_properties: Row, env: Row | None = None) -> str:
-        size = Path(image_path).stat().st_size
+        image = Path(image_path)
+        if not image.is_file():
+            raise CloudError("Bosh::Clouds::CloudError", f"image '{image}' is not a file")
         return self.stemcells.put(
             f"stemcell-{uuid.uuid4()}",
-            {"size": size, "cloud_properties": cloud_properties, "env": env or {}},
+            {"size": image.stat().st_size, "cloud_properties": cloud_properties, "env": env or {}},
         )
 
     def delete_stemcell(self, cid: str) -> None:
@@ -153,6 +155,11 @@ class Cloud:
         env: Row,
     ) -> list[Any]:
         self.stemcells.get(stemcell_cid)
+        for name, network in networks.items():
+            if network.get("type", "manual") not in ("manual", "dynamic", "vip"):
+                raise CloudError(
+                    "Bosh::Clouds::CloudError", f"network '{name}' has the unknown type '{network['type']}'"
+                )
         for cid in disk_cids:
             self.disks.get(cid)
         cid = f"vm-{uuid.uuid4()}"
@@ -197,6 +204,8 @@ class Cloud:
     # disks
 
     def create_disk(self, size: int, cloud_properties: Row, vm_cid: str | None = None) -> str:
+        if not isinstance(size, int) or size < 1:
+            raise CloudError("InvalidCall", f"size {size!r} is not a number of MiB above 0")
         cid = f"disk-{uuid.uuid4()}"
         (self.settings.state / "disk" / cid).mkdir(parents=True)
         return self.disks.put(cid, {"size": size, "cloud_properties": cloud_properties, "vm": None, "metadata": {}})

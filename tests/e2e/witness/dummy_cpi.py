@@ -8,6 +8,7 @@ in `dummy_cloud.py`). `wrapper()` writes the executable that goes into `cloud.pr
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import sys
@@ -29,7 +30,12 @@ def answer(cloud: Cloud, request: dict[str, Any]) -> dict[str, Any]:
         if method not in Cloud.METHODS:
             raise CloudError("Bosh::Clouds::NotImplemented", f"Method is not known, got {method}")
         cloud.fail_if_asked(method)
-        result = getattr(cloud, method)(*arguments)
+        call = getattr(cloud, method)
+        try:
+            inspect.signature(call).bind(*arguments)
+        except TypeError as error:
+            raise CloudError("InvalidCall", f"{method}: {error}") from error
+        result = call(*arguments)
     except CloudError as error:
         return {"result": None, "error": error.as_json(), "log": f"dummy CPI: {method} failed"}
     return {"result": result, "error": None, "log": f"dummy CPI: {method} done"}

@@ -172,7 +172,7 @@ class Process:
         warden: Warden | None,
     ) -> None:
         if warden is not None:
-            warden.add(child.pid)
+            warden.add(child.pid, finishes=True)
         self._warden = warden
         self._plugin = plugin
         self._child = child
@@ -203,10 +203,12 @@ class Process:
         warden: Warden | None = None,
     ) -> Process:
         """Start a worker and wait until it is ready."""
+        lifeline = () if warden is None else (warden.lifeline,)
+        words = [*command, *(f"--lifeline={descriptor}" for descriptor in lifeline)]
         try:
             child = await asyncio.create_subprocess_exec(
-                *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE, limit=LINE_LIMIT, start_new_session=True,
+                *words, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE, limit=LINE_LIMIT, start_new_session=True, pass_fds=lifeline,
                 env=environment_with_package(environment),
             )  # fmt: skip
         except OSError as error:

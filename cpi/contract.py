@@ -1,9 +1,8 @@
 """The contract between the director and a cloud: the one file that the author of a CPI reads.
 
-A plugin is a module (or object) with functions marked `@contract.implements`; each takes those arguments of the
-specification that it wants, by name. Required are the ten calls of 2012 except `configure_networks` and `reboot_vm`,
-which may be left out: the director then recreates. Everything else is an optional capability. Register the plugin
-under the entry-point group `meristem.cpis`.
+A plugin is a module (or object) with functions marked `@contract.implements`; each takes those arguments of the specification that it wants, by
+name. Required are the ten calls of 2012 except `configure_networks` and `reboot_vm`, which may be left out: the director then recreates.
+Everything else is an optional capability. Register the plugin under the entry-point group `meristem.cpis`.
 
 Method names, error types and value shapes are those of the BOSH CPI contract, so a plugin serves any BOSH director.
 """
@@ -183,8 +182,8 @@ def ignore_log(line: str) -> None:
 class Call:
     """What every hook may ask for beside its arguments.
 
-    `properties` are the plugin's own settings: the CPI config's over the configuration file's. `key` is the caller's
-    name for what a create call makes: stamp it on the object so that `find` sees it again.
+    `properties` are the plugin's own settings: the CPI config's over the configuration file's. `key` is the caller's name for what
+    a create call makes: stamp it on the object so that `find` sees it again.
     """
 
     method: str
@@ -390,8 +389,11 @@ class Calls:
 
     @specifies(firstresult=True)
     def find(self, call: Call, kind: Kind, key: str) -> str | None:
-        """CID of what was created under this key, None if nothing was. Half-made things are settled first: a later
-        None is final. Ours; the director recovers a create call by it."""
+        """CID of what was created under this key. None, once said, is final: half-made things are settled first. Ours; recovers a create call."""
+
+    @specifies(firstresult=True)
+    def find_all(self, call: Call, kind: Kind, keys: Sequence[str]) -> Mapping[str, str] | None:
+        """`find` for many keys, with as few requests of the cloud as it can: CIDs by key, without keys of nothing. Ours; only beside `find`."""
 
     @specifies(firstresult=True)
     def vm_status(self, call: Call, vm_cids: Sequence[str], console: int) -> Mapping[str, VmStatus] | None:

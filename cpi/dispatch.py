@@ -111,6 +111,7 @@ SIGNATURES: dict[str, tuple[Signature, Signature]] = {
     "delete_network": ((("network_cid", _text),), ()),
     "calculate_vm_cloud_properties": ((("requirements", _hash),), ()),
     "find": ((("kind", _kind), ("key", _text)), ()),
+    "find_all": ((("kind", _kind), ("keys", _texts)), ()),
     "vm_status": ((("vm_cids", _texts),), (("console", _console),)),
 }
 """Method -> (required, optional) arguments in their order."""
@@ -162,6 +163,8 @@ def _shape(plugin: Plugin, call: Call, result: object) -> object:
         return None if call.api_version < 2 else result.value
     if call.method == "vm_status":
         return _statuses(plugin, result)
+    if call.method == "find_all":
+        return _found(plugin, result)
     if isinstance(result, NetworkCreated):
         return [result.cid, dict(result.addresses), dict(result.cloud_properties)]
     return result
@@ -174,6 +177,13 @@ def _statuses(plugin: Plugin, result: object) -> dict[str, object]:
             f"CPI '{plugin.name}' returned {result!r} from vm_status, the contract wants a VmStatus for each CID"
         )
     return all_json(cast("Mapping[str, VmStatus]", known))
+
+
+def _found(plugin: Plugin, result: object) -> dict[str, str]:
+    known = cast("Mapping[object, object]", result) if isinstance(result, Mapping) else {}
+    if not isinstance(result, Mapping) or not all(isinstance(one, str) and one for one in known.values()):
+        raise CloudError(f"CPI '{plugin.name}' returned {result!r} from find_all, the contract wants CIDs by key")
+    return {str(key): str(cid) for key, cid in known.items()}
 
 
 def _info(plugin: Plugin, info: Info | None) -> dict[str, object]:

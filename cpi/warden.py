@@ -1,11 +1,14 @@
 """The warden: a small process beside the director that ends CPI processes which nobody may command any more.
 
-It ends them all when the director dies, and when the time passes until which the director may act: a frozen director, or one that is cut off
-from its database, cannot do that itself, and what a call of its brings about after that time would meet what its successor does.
+It ends them all when the time passes until which the director may act: a frozen director, or one that is cut off from its database, cannot do
+that itself, and what a call of its brings about after that time would meet what its successor does. When the director dies, its workers begin
+nothing more, but may end the calls that they have begun, for as long as the director might have acted and FINISH seconds at most; all else ends
+at once. The next life of the director waits for their end before it asks what became of anything (docs/decisions/0016-calls-outlive.md).
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -16,6 +19,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 UNLIMITED = "-"
+END = "end"
+FINISH = 30.0
+"""Seconds, as many as an orderly stop leaves to the calls under way."""
 
 
 def now() -> float:
@@ -29,8 +35,14 @@ class Warden:
     def __init__(self, refuse: Callable[[], Exception]) -> None:
         self._refuse = refuse
         self._until: float | None = None
-        self._groups: set[int] = set()
+        self._groups: dict[int, bool] = {}
         self._child: subprocess.Popen[bytes] | None = None
+        self._pipe: tuple[int, int] | None = None
+
+    @property
+    def lifeline(self) -> int:
+        """To be handed to those that may finish: the end of a pipe that the director and the warden hold open while they live."""
+        return self._ends[0]
 
     def until(self, end: float | None) -> None:
         """Calls may run until then (`now`'s seconds); None: for as long as they like."""
@@ -43,14 +55,15 @@ class Warden:
         if self._until is not None and now() >= self._until:
             raise self._refuse()
 
-    def add(self, group: int) -> None:
-        """Watch a process group, before it is told to do anything."""
-        self._groups.add(group)
-        self._say(f"+ {group}")
+    def add(self, group: int, *, finishes: bool = False) -> None:
+        """Watch a process group, before it is told to do anything. ``finishes``: it may end its calls when the director dies, and begins none
+        then."""
+        self._groups[group] = finishes
+        self._say(_watching(group, finishes))
 
     def remove(self, group: int) -> None:
         """It has ended by itself."""
-        self._groups.discard(group)
+        self._groups.pop(group, None)
         if self._child is not None:
             self._say(f"- {group}")
 
@@ -58,9 +71,19 @@ class Warden:
         """End the warden, and what it still watches."""
         if self._child is not None:
             assert self._child.stdin is not None
+            self._say(END)
             self._child.stdin.close()
             self._child.wait()
             self._child = None
+        for descriptor in self._pipe or ():
+            os.close(descriptor)
+        self._pipe = None
+
+    @property
+    def _ends(self) -> tuple[int, int]:
+        if self._pipe is None:
+            self._pipe = os.pipe()
+        return self._pipe
 
     def _limit(self) -> str:
         return f"until {UNLIMITED if self._until is None else repr(self._until)}"
@@ -73,33 +96,41 @@ class Warden:
                 self._child.wait()
                 self._child = None
         if self._child is None:
+            held = self._ends[1]
             self._child = subprocess.Popen(
                 [sys.executable, "-S", "-E", str(Path(__file__).resolve())],
                 stdin=subprocess.PIPE,
                 start_new_session=True,
+                pass_fds=(held,),
                 env={},
             )
-            self._tell("\n".join([self._limit(), *(f"+ {group}" for group in sorted(self._groups))]))
+            self._tell("\n".join([self._limit(), *(_watching(*one) for one in sorted(self._groups.items()))]))
 
     def _tell(self, text: str) -> None:
         assert self._child is not None and self._child.stdin is not None
         os.write(self._child.stdin.fileno(), f"{text}\n".encode())
 
 
+def _watching(group: int, finishes: bool) -> str:
+    return f"{'~' if finishes else '+'} {group}"
+
+
 class Watch:
     """The warden's own side: what it watches, and until when."""
 
     def __init__(self) -> None:
-        self._groups: set[int] = set()
+        self._groups: dict[int, bool] = {}
         self._until: float | None = None
 
     def hear(self, line: str) -> None:
         """One line of the director's."""
         word, _, value = line.partition(" ")
-        if word == "+":
-            self._groups.add(int(value))
+        if word in ("+", "~"):
+            self._groups[int(value)] = word == "~"
         elif word == "-":
-            self._groups.discard(int(value))
+            self._groups.pop(int(value), None)
+        elif word == END:
+            self.end_all()
         elif word == "until":
             self._until = None if value == UNLIMITED else float(value)
 
@@ -110,11 +141,31 @@ class Watch:
     def end_all(self) -> None:
         """SIGKILL to each group."""
         for group in self._groups:
-            try:
-                os.killpg(group, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):
-                continue
+            _kill(group)
         self._groups.clear()
+
+    def see_out(self) -> None:
+        """The director is dead: let those finish that may, and end the rest."""
+        finishing: dict[int, int] = {}
+        for group in [one for one, finishes in self._groups.items() if finishes]:
+            with contextlib.suppress(
+                OSError
+            ):  # it is gone already, or the kernel cannot tell of its end: then it ends now
+                finishing[os.pidfd_open(group)] = group
+                self._groups.pop(group)
+        self.end_all()
+        end = now() + FINISH if self._until is None else min(now() + FINISH, self._until)
+        while finishing and (left := end - now()) > 0:
+            ended, _, _ = select.select(list(finishing), [], [], left)
+            for one in ended:
+                _kill(finishing.pop(one))  # what it may have left in its group
+        for group in finishing.values():
+            _kill(group)
+
+
+def _kill(group: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
 
 
 def main() -> int:
@@ -126,7 +177,7 @@ def main() -> int:
         if ready:
             data = os.read(0, 65536)
             if not data:
-                watch.end_all()
+                watch.see_out()
                 return 0
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:

@@ -8,7 +8,7 @@ One JSON object per line. In: `{"id", "method", "arguments", "context", "api_ver
 from __future__ import annotations
 
 import argparse
-import ctypes
+import contextlib
 import logging
 import os
 import signal
@@ -22,12 +22,11 @@ from typing import BinaryIO, cast
 
 import msgspec
 
-from cpi import lock, plugins, redact, settings, wire
-from cpi.contract import Call, CpiError, DeadlineExceeded, Facts, InvalidCall, Json
+from cpi import lifeline, lock, plugins, redact, settings, wire
+from cpi.contract import Call, CpiError, DeadlineExceeded, Facts, InvalidCall, Json, WorkerDied
 from cpi.dispatch import invoke
 from cpi.threads import Deadlines, Threads
 
-PR_SET_PDEATHSIG = 1
 THREADS = 160
 """Made when needed. A call waits for its cloud on its thread, so there are more than the director sends at once; it does the limiting."""
 LOCK_WAIT = 10.0
@@ -73,6 +72,7 @@ class Worker:
         self._running: dict[int, Running] = {}
         self._quiet = threading.Condition()
         self._current = threading.local()
+        self._orphaned = False
 
     def serve(self, lines: Iterable[bytes]) -> None:
         """Until the input ends and all calls are answered."""
@@ -85,12 +85,20 @@ class Worker:
         with self._quiet:
             self._quiet.wait_for(lambda: not self._running)
 
+    def orphan(self) -> None:
+        """The director is dead: what has begun goes on to its end, and nothing else begins. Nobody reads what is said from now on."""
+        self._orphaned = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (self._output, 1, 2):
+            os.dup2(nowhere, stream, inheritable=False)
+
     def log(self, line: str) -> None:
         """A log line of the call that runs on this thread; without one it goes to stderr."""
         running = cast("Running | None", getattr(self._current, "running", None))
         if running is None:
-            sys.stderr.write(redact.scrub(line, frozenset()) + "\n")
-            sys.stderr.flush()
+            with contextlib.suppress(BrokenPipeError):
+                sys.stderr.write(redact.scrub(line, frozenset()) + "\n")
+                sys.stderr.flush()
         else:
             self._log(running, line)
 
@@ -119,7 +127,11 @@ class Worker:
         with running.guard:
             if running.answered:
                 return
-            running.started = True
+            running.started = not self._orphaned
+            running.answered = self._orphaned
+        if not running.started:
+            self._finish(running, None, WorkerDied("its director died before it began", facts=Facts(started=False)))
+            return
         self._current.running = running
         request = running.request
         try:
@@ -199,7 +211,7 @@ class Worker:
 
     def _send(self, message: object) -> None:
         data = memoryview(msgspec.json.encode(message) + b"\n")
-        with self._writing:
+        with self._writing, contextlib.suppress(BrokenPipeError):  # a dead director reads nothing; the call goes on
             while data:
                 data = data[os.write(self._output, data) :]
 
@@ -232,11 +244,6 @@ def _unforeseen(plugin: str, method: str, error: Exception) -> CpiError:
     return CpiError(f"CPI '{plugin}' failed in {method}: {type(error).__name__}: {error}{where}")
 
 
-def die_with_parent() -> None:
-    """Ask the kernel to kill this process when the one that started it dies."""
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-
-
 def _own_stdout() -> int:
     """Keep stdout for answers: what SDKs and C libraries print goes to stderr."""
     output = os.dup(1)
@@ -251,8 +258,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--config", type=Path, help="file of the cpi.json form; a request's context goes over it")
     parser.add_argument("--lock", type=Path, help="file to hold locked for life")
     parser.add_argument("--threads", type=int, default=THREADS)
+    parser.add_argument("--lifeline", type=int, help="pipe that ends with director and warden (see cpi/lifeline.py)")
     options = parser.parse_args(argv)
-    die_with_parent()
+    if options.lifeline is None:
+        lifeline.die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     output = _own_stdout()
     try:
@@ -262,6 +271,8 @@ def main(argv: list[str] | None = None) -> int:
         plugin = plugins.load(options.plugin)
         base = settings.read(options.config, plugin.name) if options.config else {}
         worker = Worker(plugin, base, output, options.threads)
+        if options.lifeline is not None:
+            lifeline.outlive_parent(options.lifeline, worker.orphan)
     except CpiError as error:
         os.write(output, msgspec.json.encode({"id": None, "error": wire.error_to_wire(error)}) + b"\n")
         return 1

@@ -173,6 +173,7 @@ async def _start(config: DirectorYml, stack: contextlib.AsyncExitStack) -> None:
         await server.start()
         stack.push_async_callback(server.stop)
         log.info("listening", host=address.host, port=address.port, tls=address.certificate is not None)
+    await cpis.alone()
     await runner.start()
     stack.push_async_callback(runner.stop)
     if watches:

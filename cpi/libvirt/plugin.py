@@ -183,6 +183,13 @@ def find(call: Call, kind: Kind, key: str) -> str | None:
 
 
 @implements
+def find_all(call: Call, kind: Kind, keys: Sequence[str]) -> Mapping[str, str]:
+    """All is on this host: one look after the other costs no more than the look."""
+    found = {key: find(call, kind, key) for key in keys}
+    return {key: cid for key, cid in found.items() if cid is not None}
+
+
+@implements
 def vm_status(call: Call, vm_cids: Sequence[str], console: int) -> Mapping[str, VmStatus]:
     """See status.of."""
     config = _config(call)

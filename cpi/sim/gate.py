@@ -18,6 +18,8 @@ from cpi.sim.inventory import Books, Inventory
 T = TypeVar("T")
 LONGEST_HANG = 3600.0
 EXIT_DIED = 70
+CALLER = os.getppid()
+"""Who called: kept from the start, as a worker may finish its calls after its director's death."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class Gate:
             books.sweep(self._clock.now())
             value = effect(books, ticket)
             if self._config.record:
-                books.record(time.time(), call.method, call.key or "", director=os.getppid())
+                books.record(time.time(), call.method, call.key or "", director=CALLER)
         for fault in ticket.faults:
             if fault.kind == "lost":
                 self._lose(call, fault)

@@ -162,6 +162,12 @@ def find(call: Call, kind: Kind, key: str) -> str | None:
 
 
 @implements
+def find_all(call: Call, kind: Kind, keys: Sequence[str]) -> Mapping[str, str]:
+    """See Cloud.find_all."""
+    return _cloud(call).find_all(call, kind, keys)
+
+
+@implements
 def vm_status(call: Call, vm_cids: Sequence[str], console: int) -> Mapping[str, VmStatus]:
     """See Cloud.vm_status."""
     return _cloud(call).vm_status(call, vm_cids, console)

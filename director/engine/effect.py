@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from director.engine import probe as points
@@ -19,6 +19,7 @@ from director.model.plan import Step
 from director.model.rows import JournalEntry
 from director.ports.store import Changes
 from director.ports.task_log import TaskLog
+from director.steps.found import Found
 from director.steps.step import Adopt, Io, Recovery, Repeat, StepRun
 
 Loader = Callable[[Step], StepRun[Any]]
@@ -38,9 +39,11 @@ class Hands:
     fence: int
     probe: Probe
     load: Loader
+    found: Found = field(default_factory=Found)
 
     def io(self, step: Step, tell: Callable[[str], None]) -> Io:
-        return self.ports.io(self.log, fence=self.fence, call_key=call_key(self.journal.task_id, step), tell=tell)
+        key = call_key(self.journal.task_id, step)
+        return self.ports.io(self.log, fence=self.fence, call_key=key, tell=tell, found=self.found)
 
 
 async def carry_out(hands: Hands, step: Step, tell: Callable[[str], None]) -> None:

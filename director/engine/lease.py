@@ -117,7 +117,8 @@ class Hold:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-        if self._horizon is not None:
+        if self._horizon is not None and not isinstance(error, asyncio.CancelledError):
+            # abandoned by a director that ends: what its calls still do must end with the lease all the same
             self._horizon.drop(self)
 
     def _look_ahead(self) -> None:

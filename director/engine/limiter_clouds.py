@@ -20,7 +20,7 @@ PATIENCE = 600.0
 """Seconds for which a call that is refused again and again is sent anew."""
 FREE = frozenset({"name", "info", "calculate_vm_cloud_properties"})
 """Answered by the CPI itself, without its cloud."""
-QUESTIONS = frozenset({"find", "has_vm", "has_disk", "vm_status"})
+QUESTIONS = frozenset({"find", "find_all", "has_vm", "has_disk", "vm_status"})
 CREATIONS = {"create_vm": "vm", "create_disk": "disk", "create_stemcell": "stemcell", "snapshot_disk": "snapshot"}
 
 

@@ -15,6 +15,7 @@ from director.ports.secrets import Secrets
 from director.ports.store import Store
 from director.ports.task_log import TaskLog
 from director.steps.boot_watch import BootWatch
+from director.steps.found import Found
 from director.steps.step import Io, Site
 
 T = TypeVar("T")
@@ -46,7 +47,7 @@ class Ports:
     site: Site
     boots: BootWatch = field(default_factory=BootWatch)
 
-    def io(self, log: TaskLog, *, fence: int, call_key: str, tell: Callable[[str], None]) -> Io:
+    def io(self, log: TaskLog, *, fence: int, call_key: str, tell: Callable[[str], None], found: Found) -> Io:
         """One step's hands."""
         return UnitIo(
             store=self.store,
@@ -60,5 +61,6 @@ class Ports:
             fence=fence,
             call_key=call_key,
             boots=self.boots,
+            found=found,
             tell=tell,
         )

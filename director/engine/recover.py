@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from director.engine.effect import Hands, settle
-from director.engine.journal import DONE, FAILED, INTENT, describe
-from director.model.errors import LeaseLost
+from director.engine.journal import DONE, FAILED, FAILING, INTENT, describe
+from director.model.errors import DirectorError, LeaseLost
 from director.model.plan import Plan, Step
+from director.steps.found import Found, Question
 
 AT_ONCE = 8
 
@@ -46,15 +47,41 @@ async def settle_all(hands: Hands, plan: Plan) -> Settled:
                 if state == INTENT:
                     open_steps.append(step)
     gate = asyncio.Semaphore(AT_ONCE)
+    told = replace(hands, found=await _ask_at_once(hands, open_steps))
 
     async def one(step: Step) -> None:
         async with gate:
-            await _settle_one(hands, step, settled)
+            await _settle_one(told, step, settled)
 
     await all_of([one(step) for step in open_steps])
     hands.log.warning(settled.sentence)
     hands.log.debug(settled.sentence)
     return settled
+
+
+async def _ask_at_once(hands: Hands, steps: Sequence[Step]) -> Found:
+    """What became of open creations: one question for all of a cloud and kind, where the CPI takes it. What it leaves open is asked for one by one."""
+    asked: dict[tuple[str, str], list[Question]] = {}
+    for step in steps:
+        question = hands.load(step).made_under
+        if question is not None and FAILING not in hands.journal.last[step.id].data:
+            asked.setdefault((question.cpi, question.kind), []).append(question)
+    found = Found()
+    for (cpi, kind), questions in asked.items():
+        if len(questions) == 1:
+            continue
+        try:
+            cloud = await hands.ports.clouds.get(cpi)
+            if not (await cloud.info(log=hands.log.cpi)).can_find_all:
+                continue
+            cids = await cloud.find_all(kind, [one.key for one in questions], log=hands.log.cpi)
+        except LeaseLost:
+            raise
+        except DirectorError as error:
+            hands.log.debug(f"{len(questions)} creations of kind {kind} are asked for one by one: {describe(error)}")
+            continue
+        found.answers.update({one: cids.get(one.key) for one in questions})
+    return found
 
 
 async def _settle_one(hands: Hands, step: Step, settled: Settled) -> None:

@@ -13,12 +13,13 @@ CpiLog = Callable[[str], None]
 
 
 class CloudInfo(Struct, frozen=True):
-    """What the CPI says of itself; ``can_find``: it knows `find` by key; ``can_tell``: it knows `vm_status`."""
+    """What the CPI says of itself; ``can_find``: it knows `find` by key; ``can_find_all``: of many at once; ``can_tell``: it knows `vm_status`."""
 
     api_version: int
     stemcell_formats: tuple[str, ...]
     can_find: bool = False
     can_tell: bool = False
+    can_find_all: bool = False
 
 
 class VmCreated(Struct, frozen=True):
@@ -100,6 +101,11 @@ class Cloud(Protocol):
 
     async def find(self, kind: str, key: str, *, log: CpiLog | None = None) -> str | None:
         """CID of the vm, disk, stemcell or snapshot stamped with the key, None when there is none. `CloudNotSupported` from stock CPIs."""
+        ...
+
+    async def find_all(self, kind: str, keys: Sequence[str], *, log: CpiLog | None = None) -> dict[str, str]:
+        """`find` for all of these in one call: CIDs by key, without those under which there is nothing. `CloudNotSupported`, without a call,
+        from CPIs that must be asked one by one."""
         ...
 
     async def vm_status(

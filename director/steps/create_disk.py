@@ -8,6 +8,7 @@ from director.model.actions import CreateDisk
 from director.model.rows import DiskRow, InstanceRow, JournalEntry, PossibleOrphanRow
 from director.ports.store import Changes
 from director.steps import lookup, made
+from director.steps.found import Question
 from director.steps.step import Adopt, Intent, Io, Outcome, Recovery, Repeat, StepRun, Unknown
 
 
@@ -46,8 +47,12 @@ class CreateDiskStep(StepRun[CreateDisk]):
         )
         return await self._made(io, cid)
 
+    @property
+    def made_under(self) -> Question:
+        return Question(self.args.cpi, "disk", self.args.object_key)
+
     async def recover(self, io: Io, entry: JournalEntry) -> Recovery:
-        found = await made.find(io, await io.clouds.get(self.args.cpi), "disk", self.args.object_key)
+        found = await made.find(io, self.made_under)
         if isinstance(found, Unknown):
             return Unknown(found.message, self._listed(entry))
         return Repeat() if found is None else Adopt(await self._made(io, found))

@@ -11,6 +11,7 @@ from director.model.actions import CreateStemcell
 from director.model.rows import JournalEntry, PossibleOrphanRow, StemcellRow
 from director.ports.store import Changes
 from director.steps import made
+from director.steps.found import Question
 from director.steps.step import Adopt, Intent, Io, Outcome, Recovery, Repeat, StepRun, Unknown
 
 
@@ -30,8 +31,12 @@ class CreateStemcellStep(StepRun[CreateStemcell]):
         )
         return self._made(cid)
 
+    @property
+    def made_under(self) -> Question:
+        return Question(self._row.cpi, "stemcell", self.args.object_key)
+
     async def recover(self, io: Io, entry: JournalEntry) -> Recovery:
-        found = await made.find(io, await io.clouds.get(self._row.cpi), "stemcell", self.args.object_key)
+        found = await made.find(io, self.made_under)
         if isinstance(found, Unknown):
             orphan = PossibleOrphanRow(
                 object_key=self.args.object_key,

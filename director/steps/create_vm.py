@@ -13,6 +13,7 @@ from director.model.rows import AddressRow, DiskRow, InstanceRow, JournalEntry, 
 from director.ports.cloud import Cloud, VmCreated
 from director.ports.store import Changes
 from director.steps import lookup, made
+from director.steps.found import Question
 from director.steps.step import Adopt, Intent, Io, Outcome, Recovery, Repeat, StepRun, Unknown
 from director.steps.vm_env import env
 
@@ -61,9 +62,13 @@ class CreateVmStep(StepRun[CreateVm]):
                 await io.clock.sleep(min(PAUSE * 2 ** (io.site.max_vm_create_tries - 1 - left), LONGEST_PAUSE))
         raise AssertionError("unreachable: the last try returns or raises")
 
+    @property
+    def made_under(self) -> Question:
+        return Question(self.args.vm.cpi, "vm", self.args.object_key)
+
     async def recover(self, io: Io, entry: JournalEntry) -> Recovery:
         cloud = await io.clouds.get(self.args.vm.cpi)
-        found = await made.find(io, cloud, "vm", self.args.object_key)
+        found = await made.find(io, self.made_under)
         if isinstance(found, Unknown):
             return Unknown(found.message, await self._listed(io, entry))
         return Repeat() if found is None else Adopt(await self._made(io, cloud, VmCreated(found)))
@@ -92,7 +97,7 @@ class CreateVmStep(StepRun[CreateVm]):
 
     async def _clear(self, io: Io, cloud: Cloud) -> None:
         """Before another try: what the failed one may have left under our key goes. A CPI that cannot look must have cleaned up itself."""
-        left = await made.find(io, cloud, "vm", self.args.object_key)
+        left = await made.find(io, self.made_under)
         if isinstance(left, str):
             await cloud.delete_vm(left, log=io.log.cpi)
 

@@ -7,6 +7,7 @@ from director.model.errors import CloudNotFound
 from director.model.rows import DiskRow
 from director.ports.store import Changes
 from director.steps import made
+from director.steps.found import Question
 from director.steps.step import Intent, Io, Outcome, StepRun, Unknown
 
 
@@ -20,7 +21,7 @@ class DeleteDiskStep(StepRun[DeleteDisk]):
         if row is None:
             return Outcome()
         cloud = await io.clouds.get(row.cpi)
-        cid: str | Unknown | None = row.cid or await made.find(io, cloud, "disk", row.object_key)
+        cid: str | Unknown | None = row.cid or await made.find(io, Question(row.cpi, "disk", row.object_key))
         if isinstance(cid, Unknown):
             io.log.warning(f"{cid.message}. Look for it in the cloud; it was made for {row.instance_name}.")
         elif cid is not None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from director.model.errors import CloudNotSupported
-from director.ports.cloud import Cloud
+from director.steps.found import Question
 from director.steps.step import Io, Unknown
 
 
-async def find(io: Io, cloud: Cloud, kind: str, key: str) -> str | Unknown | None:
+async def find(io: Io, question: Question) -> str | Unknown | None:
     """The CID; None: there is none and none will come; `Unknown` when the CPI cannot say."""
+    known = io.found.take(question)
+    if known is not None:
+        return known[0]
+    cloud = await io.clouds.get(question.cpi)
     try:
-        return await cloud.find(kind, key, log=io.log.cpi)
+        return await cloud.find(question.kind, question.key, log=io.log.cpi)
     except CloudNotSupported:
         return Unknown(
-            f"Possible orphan: a {kind} with key '{key}' may exist in cloud '{cloud.name or 'default'}'; its CPI cannot look it up"
+            f"Possible orphan: a {question.kind} with key '{question.key}' may exist in cloud '{cloud.name or 'default'}'; its CPI cannot look it up"
         )

@@ -21,6 +21,7 @@ from director.ports.secrets import Secrets
 from director.ports.store import Changes, Store
 from director.ports.task_log import TaskLog
 from director.steps.boot_watch import BootWatch
+from director.steps.found import Found, Question
 
 A = TypeVar("A", bound=Action)
 T = TypeVar("T")
@@ -64,6 +65,7 @@ class Io:
     fence: int
     call_key: str
     boots: BootWatch = field(default_factory=BootWatch, kw_only=True)
+    found: Found = field(default_factory=Found, kw_only=True)
 
     def status(self, text: str) -> None:
         """An in_progress line of the unit's progress, e.g. ``executing pre-start`` (the engine replaces this)."""
@@ -130,6 +132,11 @@ class StepRun(Generic[A]):
     async def run(self, io: Io, intent: Intent) -> Outcome:
         """The effect."""
         raise NotImplementedError
+
+    @property
+    def made_under(self) -> Question | None:
+        """By which question `recover` learns what became of a creation; None where it needs none. Recovery asks those of many steps at once."""
+        return None
 
     async def recover(self, io: Io, entry: JournalEntry) -> Recovery:
         """After a crash between intent and result: ask the cloud or the agent what became of it."""

@@ -8,6 +8,7 @@ from director.model.errors import CloudNotFound
 from director.model.rows import AddressRow, DiskRow, InstanceRow, Row, VmRow
 from director.ports.store import Changes
 from director.steps import made
+from director.steps.found import Question
 from director.steps.step import Io, Unknown
 
 
@@ -16,7 +17,7 @@ async def delete(io: Io, row: VmRow) -> str:
     cloud = await io.clouds.get(row.cpi)
     cid = row.cid
     if not cid:
-        found = await made.find(io, cloud, "vm", row.object_key)
+        found = await made.find(io, Question(row.cpi, "vm", row.object_key))
         if isinstance(found, Unknown):
             io.log.warning(f"{found.message}. Look for it in the cloud; agent id {row.agent_id}.")
         if not isinstance(found, str):

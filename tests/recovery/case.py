@@ -27,7 +27,8 @@ PER_STORY = 8
 
 class Case(Struct, frozen=True, omit_defaults=True):
     """``deed`` of the story is disturbed, the ones before it are not. ``second``: another director is there from the start; ``rest``: how
-    many seconds pass until a killed one is started anew. ``pace`` seeds how long calls take."""
+    many seconds pass until a killed one is started anew. ``pace`` seeds how long calls take. ``finishes``: calls of clouds that were
+    under way when a director died go on to their end."""
 
     story: Story
     deed: int
@@ -35,6 +36,7 @@ class Case(Struct, frozen=True, omit_defaults=True):
     second: bool = False
     rest: float = 0
     pace: int = 0
+    finishes: bool = False
 
     @property
     def may_fail(self) -> bool:
@@ -96,7 +98,8 @@ def case_of(seed: int, models: Models) -> Case:
     points = model.points[deed] if deed < len(model.points) else 1
     second = dice.random() < 0.5
     rest = dice.choice((0.0, 0.0, 3.0, 50.0))
-    return Case(story, deed, random_disturbances(dice, points), second, rest, dice.randrange(1 << 30))
+    troubles, pace = random_disturbances(dice, points), dice.randrange(1 << 30)
+    return Case(story, deed, troubles, second, rest, pace, finishes=seed % 3 == 0)
 
 
 class Models:
@@ -136,7 +139,7 @@ async def run_case(case: Case, model: Model, directory: Path) -> list[str]:
     deed = case.story.deeds[case.deed]
     trouble = Trouble(stage.realm, stage.watcher, list(case.disturbances))
     stage.watcher.quorum = not case.may_fail
-    task = await stage.do(deed, trouble, second=case.second, rest=case.rest)
+    task = await stage.do(deed, trouble, second=case.second, rest=case.rest, finishes=case.finishes)
     if stage.watcher.wrongs:
         return stage.watcher.wrongs
     if task.state == "done":

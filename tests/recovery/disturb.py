@@ -101,27 +101,32 @@ class Trouble:
     def prepare(self) -> None:
         """Hand the faults of calls to cloud and agents, and watch effects for the others."""
         for one in [one for one in self.left if one.kind in ("fail", "botch", "lose", "slow", "block")]:
-            side, method = one.what.split()
-            script = self.realm.cloud.script if side == "cloud" else self.realm.agents.script
+            side, called = one.what.split()
+            # a question for many keys is the same question
+            for method in ("find", "find_all") if called == "find" else (called,):
+                self._put(one, side, method)
             self.left.remove(one)
             self.struck.append(one)
-            if one.kind == "slow":
-                script.delay(method, one.seconds, nth=one.at)
-            elif one.kind == "block":
-                script.block(method, CloudError("It is stuck", type="Bosh::Clouds::CloudError", method=method))
-            elif side == "cloud" and one.kind == "lose":
-                script.lose(method, self.realm.cloud.unsettled(method), nth=one.at)
-            elif side == "cloud" and one.kind == "botch":
-                script.lose(method, self.realm.cloud.refused(method), nth=one.at)
-            elif side == "cloud":
-                script.fail(method, self.realm.cloud.refused(method, ok_to_retry=bool(one.at % 2)), nth=one.at)
-            elif one.kind == "lose":
-                script.lose(method, TimeoutError(), nth=one.at)
-            elif one.kind == "botch":
-                script.lose(method, AgentError(f"{method} failed", agent_id="", method=method), nth=one.at)
-            else:
-                script.fail(method, AgentError(f"{method} failed", agent_id="", method=method), nth=one.at)
         self.watcher.followers = [self._effect]
+
+    def _put(self, one: Disturbance, side: str, method: str) -> None:
+        script = self.realm.cloud.script if side == "cloud" else self.realm.agents.script
+        if one.kind == "slow":
+            script.delay(method, one.seconds, nth=one.at)
+        elif one.kind == "block":
+            script.block(method, CloudError("It is stuck", type="Bosh::Clouds::CloudError", method=method))
+        elif side == "cloud" and one.kind == "lose":
+            script.lose(method, self.realm.cloud.unsettled(method), nth=one.at)
+        elif side == "cloud" and one.kind == "botch":
+            script.lose(method, self.realm.cloud.refused(method), nth=one.at)
+        elif side == "cloud":
+            script.fail(method, self.realm.cloud.refused(method, ok_to_retry=bool(one.at % 2)), nth=one.at)
+        elif one.kind == "lose":
+            script.lose(method, TimeoutError(), nth=one.at)
+        elif one.kind == "botch":
+            script.lose(method, AgentError(f"{method} failed", agent_id="", method=method), nth=one.at)
+        else:
+            script.fail(method, AgentError(f"{method} failed", agent_id="", method=method), nth=one.at)
 
     def _due(self, kinds: tuple[str, ...], number: int, what: str | None = None) -> list[Disturbance]:
         due = [one for one in self.left if one.kind in kinds and one.at <= number and what in (None, one.what)]

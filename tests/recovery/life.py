@@ -18,6 +18,7 @@ from director.ports.clock import Clock
 from director.service.handlers import handlers
 from director.service.house import House
 from tests.recovery.realm import Realm
+from tests.recovery.workers import Workers
 
 ACTING: ContextVar[Life | None] = ContextVar("acting", default=None)
 """Whose doing the running code is."""
@@ -36,12 +37,14 @@ async def unseen(life: Life, point: str, step: Step) -> None:
 
 @dataclass
 class Life:
-    """``home``: lives of one home know of each other's death. ``moments`` counts its dealings with the store; ``fate`` is told each of them."""
+    """``home``: lives of one home know of each other's death. ``moments`` counts its dealings with the store; ``fate`` is told each of them.
+    ``finishes``: the calls of clouds that it has begun go on after its death, and it has not ended before they have; else they die with it."""
 
     realm: Realm
     home: str
     probed: Probed = unseen
     fate: Callable[[Life], None] | None = None
+    finishes: bool = False
     dead: bool = False
     moments: int = 0
     died: asyncio.Event = field(default_factory=asyncio.Event)
@@ -54,10 +57,12 @@ class Life:
         realm = self.realm
         clock = _Clock(self)
         secrets = StoreSecrets(store, realm.directory / "master.key", "memory")  # type: ignore[arg-type]
-        self.ports = Ports(store, realm.clouds, realm.agents, realm.blobs, secrets, clock, realm.site)  # type: ignore[arg-type]
+        self.workers = Workers(realm.clouds, self._begins)
+        clouds: Any = self.workers if self.finishes else realm.clouds
+        self.ports = Ports(store, clouds, realm.agents, realm.blobs, secrets, clock, realm.site)  # type: ignore[arg-type]
         self.house = House(
             store=store,  # type: ignore[arg-type]
-            clouds=realm.clouds,
+            clouds=clouds,
             agents=realm.agents,
             blobs=realm.blobs,
             secrets=secrets,
@@ -86,6 +91,7 @@ class Life:
     async def end(self) -> None:
         """The process ends: in order when it lives, torn off when it is dead."""
         await self.runner.stop(grace=0 if self.dead else 60)
+        await self.workers.ended()
 
     def kill(self) -> None:
         """It does nothing any more, from now on."""
@@ -97,6 +103,10 @@ class Life:
         if self._awake is None:
             self._awake = asyncio.Event()
             asyncio.get_running_loop().call_later(seconds, self._wake)
+
+    def _begins(self) -> None:
+        if self.dead:
+            raise Killed
 
     def _wake(self) -> None:
         assert self._awake is not None

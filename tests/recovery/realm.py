@@ -88,7 +88,7 @@ class Realm:
 
     def calls(self) -> dict[str, int]:
         """Calls to the cloud and actions of agents, without questions."""
-        asked = {"find", "info", "ping", "get_state", "list_disk"}
+        asked = {"find", "find_all", "info", "ping", "get_state", "list_disk"}
         return {
             f"{side} {method}": count
             for side, script in (("cloud", self.cloud.script), ("agent", self.agents.script))

@@ -43,6 +43,8 @@ def _smaller(case: Case) -> Iterator[Case]:
         yield replace(case, second=False)
     if case.rest:
         yield replace(case, rest=0.0)
+    if case.finishes:
+        yield replace(case, finishes=False)
     if case.pace:
         yield replace(case, pace=0)
     for name in dict.fromkeys(group.name for deed in deeds for group in deed.manifest.groups):

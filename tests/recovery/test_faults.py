@@ -19,12 +19,13 @@ MOST = 150
 
 
 class Sweep(Struct, frozen=True):
-    """The disturbance at 1, 1 + ``step``, ... in the scenario."""
+    """The disturbance at 1, 1 + ``step``, ... in the scenario; with a ``pace`` calls take time (`Case`)."""
 
     scenario: str
     disturbance: Disturbance
     step: int = 1
     second: bool = False
+    pace: int = 0
 
 
 FROZEN = Sweep("disk grows", Disturbance("freeze", 1, "store", 45), second=True)
@@ -38,7 +39,7 @@ SWEEPS = {
     "lease not checked in commits": FROZEN,
     "lost answers taken for failures to be repeated": Sweep("deploy", Disturbance("lose", 1, "cloud create_vm")),
     "outcome in two commits": KILLED,
-    "workers outlive their director": Sweep("deploy", Disturbance("kill", 1, "store"), step=3),
+    "workers outlive their director": Sweep("deploy", Disturbance("kill", 1, "store"), step=3, pace=1),
 }
 
 
@@ -51,7 +52,7 @@ def cases(name: str, models: Models) -> Iterator[Case]:
     one = sweep.disturbance
     for number in range(MOST):
         moved = Disturbance(one.kind, 1 + number * sweep.step, one.what, one.seconds)
-        yield Case(scenario.story, scenario.deed, (moved,), second=sweep.second)
+        yield Case(scenario.story, scenario.deed, (moved,), second=sweep.second, pace=sweep.pace)
 
 
 def caught(name: str, directory: Path) -> tuple[int, str]:

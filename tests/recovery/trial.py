@@ -54,6 +54,7 @@ class Stage:
         rest: float = 0,
         probed: Probed | None = None,
         fate: Callable[[Life], None] | None = None,
+        finishes: bool = False,
     ) -> Task:
         """The deed as a task, to whatever end."""
         realm = self.realm
@@ -68,7 +69,8 @@ class Stage:
                 await probed(life, point, step)
 
         def begin(home: str) -> Life:
-            return Life(realm, home, probed=seen, fate=fate or (trouble.moment if trouble else None))
+            told = fate or (trouble.moment if trouble else None)
+            return Life(realm, home, probed=seen, fate=told, finishes=finishes)
 
         crew = [_Home(name, begin, rest) for name in (("one", "two") if second else ("one",))]
         type_, request = deed.request(again=again)

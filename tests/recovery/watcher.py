@@ -18,6 +18,7 @@ from tests.recovery.realm import Realm
 
 QUESTIONS = {
     "find",
+    "find_all",
     "info",
     "ping",
     "get_state",
@@ -29,7 +30,7 @@ QUESTIONS = {
 }
 
 WORKERS_DIE = True
-"""With their director, as they are made to; otherwise what they were told takes effect after its death."""
+"""With their director or, where they finish their calls, before anybody else may act; otherwise what they were told takes effect whenever it does."""
 
 
 @dataclass
@@ -68,8 +69,8 @@ class Watcher:
         if life is None:
             return
         if life.dead:
-            if side == "cloud" and WORKERS_DIE:
-                raise Killed  # its workers died with it
+            if side == "cloud" and WORKERS_DIE and not (life.finishes and self.holds(life)):
+                raise Killed  # its workers died with it, or when its lease was about to end
             return
         if method in QUESTIONS:
             return

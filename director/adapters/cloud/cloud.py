@@ -73,6 +73,7 @@ class CpiCloud:
             stemcell_formats=tuple(known.get("stemcell_formats") or ()),
             can_find="find" in capabilities,
             can_tell="vm_status" in capabilities,
+            can_find_all={"find", "find_all"} <= set(capabilities),
         )
         return self._info
 
@@ -177,6 +178,23 @@ class CpiCloud:
                 type="Bosh::Clouds::NotImplemented", method="find", cpi=self._name,
             )  # fmt: skip
         return cast("str | None", await self._call("find", [kind, key], log))
+
+    async def find_all(self, kind: str, keys: Sequence[str], *, log: CpiLog | None = None) -> dict[str, str]:
+        """CloudNotSupported, without a call, from CPIs that do not know it."""
+        if not (await self.info(log=log)).can_find_all:
+            raise CloudNotSupported(
+                f"CPI '{self._name}' finds by one key at a time",
+                type="Bosh::Clouds::NotImplemented", method="find_all", cpi=self._name,
+            )  # fmt: skip
+        answer = await self._call("find_all", [kind, list(keys)], log)
+        try:
+            found = msgspec.convert(answer, dict[str, str])
+        except msgspec.ValidationError as error:
+            raise CloudError(
+                f"CPI '{self._name}' answered something else than CIDs by key to find_all: {error}",
+                type="Meristem::InvalidResponse", method="find_all", cpi=self._name,
+            ) from error  # fmt: skip
+        return {key: self._cid("find_all", cid) for key, cid in found.items() if key in keys}
 
     async def vm_status(
         self, cids: Sequence[str], *, console: int = 0, log: CpiLog | None = None

@@ -13,6 +13,7 @@ from cpi.contract import CpiError
 from cpi.warden import Warden
 from director.adapters.cloud.cloud import CpiCloud
 from director.adapters.cloud.errors import cloud_error
+from director.adapters.cloud.former import FormerWorkers
 from director.adapters.cloud.spec import CpiSpec
 from director.model.errors import CloudError
 from director.ports.cloud import CpiLog
@@ -58,6 +59,12 @@ class CpiClouds:
         self._clients: dict[ClientKey, CpiClient] = {}
         self._clouds: dict[str, tuple[CpiSpec, CpiCloud]] = {}
         self._making = asyncio.Lock()
+        self._former = FormerWorkers(locks, log)
+
+    async def alone(self) -> None:
+        """Returns when no worker of this director's former life is left: before that nobody may be asked what became of its calls, nor may
+        its leases be given back. All calls wait for it too."""
+        await self._former.gone()
 
     async def get(self, name: str) -> CpiCloud:
         """The cloud of this CPI name, also by a former name (``migrated_from``); its worker runs on return."""
@@ -89,6 +96,7 @@ class CpiClouds:
         key: ClientKey = (spec.type, spec.exec_path, spec.config if ours else None)
         client = self._clients.get(key)
         if client is None:
+            await self.alone()
             client = self._worker(spec) if ours else self._executable(spec)
             try:
                 await client.start()

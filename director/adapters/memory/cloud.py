@@ -39,8 +39,8 @@ class MemoryCloud:
         )
 
     async def info(self, *, log: CpiLog | None = None) -> CloudInfo:
-        can_tell = self._can_find and "vm_status" not in self._lacks
-        return await self.script.perform("info", lambda: CloudInfo(2, ("memory",), self._can_find, can_tell))
+        can_tell, many = (self._can_find and method not in self._lacks for method in ("vm_status", "find_all"))
+        return await self.script.perform("info", lambda: CloudInfo(2, ("memory",), self._can_find, can_tell, many))
 
     async def create_stemcell(
         self, image_path: str, cloud_properties: Document, *, key: str, tags: dict[str, str], log: CpiLog | None = None
@@ -170,6 +170,16 @@ class MemoryCloud:
             return self.inventory.by_key(kind, key)
 
         return await self.script.perform("find", effect)
+
+    async def find_all(self, kind: str, keys: Sequence[str], *, log: CpiLog | None = None) -> dict[str, str]:
+        def effect() -> dict[str, str]:
+            if not self._can_find:
+                self._lacking("find_all")
+            self._supported("find_all")
+            found = {key: self.inventory.by_key(kind, key) for key in keys}
+            return {key: cid for key, cid in found.items() if cid is not None}
+
+        return await self.script.perform("find_all", effect)
 
     async def vm_status(
         self, cids: Sequence[str], *, console: int = 0, log: CpiLog | None = None

@@ -70,6 +70,7 @@ async def test_the_same_key_makes_one_vm(vm, world, call, stemcell):
     assert world.init_of(first) == init
     assert await call("find", "vm", "vm-same") == first
     assert await call("find", "vm", "vm-other") is None
+    assert await call("find_all", "vm", ["vm-other", "vm-same"]) == {"vm-same": first}
     with pytest.raises(CloudError, match="exists for agent agent-vm-same"):
         await call("create_vm", "someone-else", stemcell, {}, networks(23), [], {}, key="vm-same")
 

@@ -169,6 +169,14 @@ def get_disks(call, vm_cid):
 
 
 @implements
+def find_all(call, kind, keys):
+    if "vm-wrong" in keys:
+        return {"vm-wrong": 7}
+    found = {key: find(call, kind, key) for key in keys}
+    return {key: cid for key, cid in found.items() if cid}
+
+
+@implements
 def vm_status(call, vm_cids, console):
     found = {cid: has_vm(call, cid) for cid in vm_cids if cid != "vm-nobody-knows"}
     told = VmStatus(power="on", addresses=("10.0.0.2",), boot="1", console=f"password is s3cretpw, {console} bytes")

@@ -16,6 +16,7 @@ import pytest
 
 from cpi.client import WorkerClient, environment_with_package
 from cpi.contract import (
+    CloudError,
     CpiError,
     DeadlineExceeded,
     DiskNotAttached,
@@ -75,6 +76,7 @@ async def test_the_key_is_stamped_and_found(client, context):
     assert await client.call("find", ["disk", "disk-k"], context) == first
     assert await client.call("find", ["disk", "other"], context) is None
     assert await client.call("find", ["vm", "disk-k"], context) is None
+    assert await client.call("find_all", ["disk", ["disk-k", "other"]], context) == {"disk-k": first}
 
 
 @pytest.mark.parametrize(
@@ -99,6 +101,8 @@ async def test_the_key_is_stamped_and_found(client, context):
         ("create_disk", [1, []], InvalidCall, "cloud_properties must be a hash"),
         ("vm_status", ["vm-x"], InvalidCall, "argument vm_cids must be a list of strings"),
         ("vm_status", [[], -1], InvalidCall, "argument console must be a number of bytes"),
+        ("find_all", ["vm", "k"], InvalidCall, "argument keys must be a list of strings"),
+        ("find_all", ["vm", ["vm-wrong"]], CloudError, "the contract wants CIDs by key"),
         ("find", ["planet", "k"], InvalidCall, "one of vm, disk, snapshot, stemcell"),
         ("configure_networks", ["v", {"n": {"type": "warp"}}], InvalidCall, "must be manual, dynamic or vip"),
         ("configure_networks", ["v", {"n": {"type": "manual"}}], InvalidCall, "networks.n.ip is missing"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -113,3 +114,50 @@ def test_a_warden_that_was_ended_is_replaced_and_knows_all() -> None:
     with pytest.raises(RuntimeError):
         warden.check()
     warden.close()
+
+
+LEAVES = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from cpi.client import WorkerClient
+from cpi.warden import Warden, now
+
+async def main():
+    plugin, lock, cloud, until, with_warden = sys.argv[1:]
+    warden = Warden(RuntimeError)
+    warden.until(now() + float(until) if until else None)
+    client = WorkerClient(plugin, lock=Path(lock), warden=warden, threads=1)
+    await client.start()
+    for key in ("begun", "behind"):
+        asyncio.create_task(client.call("create_disk", [1, {"sleep": 1, "say": "a line for nobody"}], {"dir": cloud, "key": key}))
+    await asyncio.sleep(0.3)
+    if with_warden:
+        os.kill(warden._child.pid, signal.SIGKILL)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+asyncio.run(main())
+"""
+
+
+def left_by_a_dead_director(tmp_path: Path, until_: str = "", with_warden: str = "", loop: str = "asyncio") -> set[str]:
+    """The keys of what its calls came to: one had begun when it was killed, one waited for a thread."""
+    lock, cloud = tmp_path / "worker.lock", tmp_path / "cloud"
+    code = LEAVES if loop == "asyncio" else LEAVES.replace("asyncio.run(", "import uvloop; uvloop.run(")
+    words = [sys.executable, "-c", code, PLUGIN, str(lock), str(cloud), until_, with_warden]
+    done = subprocess.run(words, env=environment_with_package(None), timeout=30, check=False)
+    assert done.returncode == -signal.SIGKILL
+    until(lambda: is_free(lock))
+    return {json.loads(path.read_text())["key"] for path in cloud.glob("disk/*.json")}
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_a_call_that_had_begun_ends_after_its_directors_death_and_no_other_begins(tmp_path: Path, loop: str) -> None:
+    assert left_by_a_dead_director(tmp_path, loop=loop) == {"begun"}
+
+
+def test_what_outlives_a_director_ends_with_the_time_in_which_it_might_have_acted(tmp_path: Path) -> None:
+    assert left_by_a_dead_director(tmp_path, until_="0.6") == set()
+
+
+def test_without_a_warden_nothing_outlives_its_director(tmp_path: Path) -> None:
+    assert left_by_a_dead_director(tmp_path, with_warden="too") == set()

@@ -71,6 +71,8 @@ def test_what_is_made_under_a_key_is_made_once_and_found(tmp_path: Path) -> None
     assert sim.disk("d") == sim.disk("d")
     for kind, key, cid in (("vm", "vm-1", first), ("stemcell", "s", sim.stemcell), ("vm", "other", None)):
         assert sim.cloud.find(call("find"), kind, key) == cid  # pyright: ignore[reportArgumentType]
+    assert sim.cloud.find_all(call("find_all"), "vm", ["vm-1", "other"]) == {"vm-1": first}
+    assert (sim.cloud.calls()["find"], sim.cloud.calls()["find_all"]) == (3, 1)
     with pytest.raises(CloudError, match="exists for agent agent-1"):
         sim.cloud.create_vm(call("create_vm", "vm-1"), "agent-2", sim.stemcell, {}, {}, {})
     assert sim.cloud.calls()["create_vm"] == 3

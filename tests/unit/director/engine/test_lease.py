@@ -12,7 +12,7 @@ from director.adapters.memory.agents import MemoryAgents
 from director.adapters.memory.clock import VirtualClock
 from director.adapters.memory.cloud import MemoryClouds
 from director.engine.guard import guarded
-from director.engine.lease import Hold
+from director.engine.lease import Hold, Horizon
 from director.model.errors import LeaseLost
 from director.ports.store import Lease, Store
 
@@ -106,3 +106,22 @@ async def test_each_single_call_is_guarded(bench: Bench) -> None:
             await call
     assert list(clouds.default.inventory.disks) == [disk]
     assert not agents.script.calls
+
+
+async def test_what_a_director_abandons_at_its_end_must_end_with_the_lease(bench: Bench) -> None:
+    told: list[float | None] = []
+    horizon = Horizon(told.append, lambda: 100.0)
+    async with Hold(bench.store, await take(bench.store), term=30, horizon=horizon):
+        pass
+    assert told == [127.0, None], "given back in order: nothing of it is under way"
+
+    async def works(lease: Lease) -> None:
+        async with Hold(bench.store, lease, term=30, horizon=horizon):
+            await asyncio.sleep(60)
+
+    task = asyncio.create_task(works(await take(bench.store, "task/2")))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert told == [127.0, None, 127.0]

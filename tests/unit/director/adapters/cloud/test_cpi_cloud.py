@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import stat
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from cpi.client import WorkerClient
 from cpi.lock import is_free
 from director.adapters.cloud import CpiClouds, CpiSpec
 from director.model.errors import CloudError, CloudNotFound, CloudNotSupported, CloudUnsettled
@@ -116,6 +118,16 @@ async def test_find_by_key(clouds):
     assert again.cid == vm.cid
 
 
+async def test_many_keys_are_one_call(clouds):
+    cloud = await clouds.get("east")
+    assert (await cloud.info()).can_find_all
+    vm = await _vm(cloud, key="vm-one")
+    lines: list[str] = []
+    assert await cloud.find_all("vm", ["vm-one", "vm-none"], log=lines.append) == {"vm-one": vm.cid}
+    assert await cloud.find_all("disk", ["vm-one"]) == {}
+    assert len([line for line in lines if "find_all: ok" in line]) == 1
+
+
 async def test_the_state_of_many_vms_is_one_call(clouds):
     cloud = await clouds.get("east")
     vm = await _vm(cloud, key="vm-state")
@@ -147,6 +159,8 @@ async def test_a_stock_cpi_gets_no_key_and_is_never_asked_to_find(tmp_path):
     assert await cloud.create_disk(5, {}, "", key="disk-k") == "disk-1"
     with pytest.raises(CloudNotSupported, match="cannot find a disk by its key"):
         await cloud.find("disk", "disk-k")
+    with pytest.raises(CloudNotSupported, match="finds by one key at a time"):
+        await cloud.find_all("disk", ["disk-k"])
     with pytest.raises(CloudNotSupported, match="cannot tell how its VMs are"):
         await cloud.vm_status(["vm-1"])
     info, create = [json.loads(line) for line in requests.read_text().splitlines()]
@@ -210,3 +224,39 @@ async def test_what_cannot_be_started_says_why(tmp_path):
     with pytest.raises(CloudError, match=r"cannot be imported"):
         await made.get("b")
     await made.close()
+
+
+async def test_nothing_is_asked_before_the_former_lifes_calls_have_ended(tmp_path):
+    """Also where the former life's worker holds another lock than the one that this life's will take."""
+    cloud, locks = tmp_path / "cloud", tmp_path / "locks"
+
+    async def read():
+        return [CpiSpec("", PLUGIN, properties={"dir": str(cloud)})]
+
+    former = WorkerClient(PLUGIN, lock=locks / "cpi-other.lock")
+    await former.start()
+    late = asyncio.create_task(former.call("create_disk", [1, {"sleep": 0.5}], {"dir": str(cloud), "key": "late"}))
+    await asyncio.sleep(0.1)
+    ending = asyncio.create_task(former.close())
+    made = CpiClouds(read, director_uuid="u", locks=locks)
+    found = await (await made.get("")).find("disk", "late")
+    await ending
+    assert found == await late
+    await made.close()
+
+
+async def test_a_former_worker_that_does_not_end_is_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr("director.adapters.cloud.former.SPARE", 0.2)
+    monkeypatch.setattr("cpi.warden.FINISH", 0.1)
+    former = WorkerClient(PLUGIN, lock=tmp_path / "cpi-other.lock")
+    await former.start()
+
+    async def read():
+        return [CpiSpec("", PLUGIN)]
+
+    made = CpiClouds(read, director_uuid="u", locks=tmp_path)
+    assert await made.names() == [""]
+    await made.alone()
+    assert is_free(tmp_path / "cpi-other.lock")
+    assert former.pid is None or not Path(f"/proc/{former.pid}").exists()
+    await former.close()

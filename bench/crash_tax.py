@@ -2,7 +2,7 @@
 
 Real processes throughout: director, CPI worker, agents, bus. The cloud takes a creation on at once and builds it in its own time (create_vm answers
 after 0.2 s, the agent speaks some seconds later), as clouds with an asynchronous API do. A second figure is for a cloud that answers create_vm only
-when the VM is built: each call that was under way when the director died is lost with its worker and must be made again.
+when the VM is built: there more calls are under way when the director dies. A call counts when it comes to the cloud, whatever it asks for.
 """
 
 from __future__ import annotations

@@ -166,9 +166,8 @@ class UnknownCpiError(CpiError):
 ERRORS: dict[str, type[CpiError]] = {
     error.type_name: error
     for error in (
-        CpiError, CloudError, NotSupported, MethodNotImplemented, VMNotFound, VMCreationFailed, StemcellNotFound,
-        NetworkNotFound, DiskNotFound, DiskNotAttached, SnapshotNotFound, NoDiskSpace, InvalidCall, InvalidResponse,
-        DeadlineExceeded, WorkerDied,
+        CpiError, CloudError, NotSupported, MethodNotImplemented, VMNotFound, VMCreationFailed, StemcellNotFound, NetworkNotFound,
+        DiskNotFound, DiskNotAttached, SnapshotNotFound, NoDiskSpace, InvalidCall, InvalidResponse, DeadlineExceeded, WorkerDied,
     )
 }  # fmt: skip
 """Wire name -> class."""

@@ -15,7 +15,7 @@ from cpi.conformance.config import Config
 from cpi.contract import API_VERSION, CpiError, DeadlineExceeded, Json, MethodNotImplemented
 from cpi.plugins import REQUIRED, methods
 
-OURS = frozenset({"find", "vm_status"})
+OURS = frozenset({"find", "find_all", "vm_status"})
 """Calls that no other director knows: an executable must say by itself that it has them."""
 WITHOUT_VM = frozenset({"info", "create_stemcell", "delete_stemcell"})
 SETTLING = 120.0

@@ -78,6 +78,26 @@ async def find_nothing(trial: Trial) -> None:
 
 
 @case(
+    "key.find-all",
+    must="find_all must answer the CIDs of those keys of the kind under which something was made, by key, and leave out the others.",
+    why="After a crash the director asks it for all creations at once; a key that is left out is made again, one that is not is adopted.",
+    source="cpi/contract.py, find_all",
+    needs=("find", "find_all"),
+)
+async def find_all(trial: Trial) -> None:
+    vm, keys = await trial.vm(), [fresh_key("disk") for _ in range(3)]
+    disks = {key: await trial.new_disk(key=key) for key in keys}
+    gone = disks.pop(keys[1])
+    await trial.call("delete_disk", gone)
+    trial.ledger.drop(gone)
+    for kind, wanted in (("disk", disks), ("vm", {vm.key: vm.cid}), ("snapshot", {})):
+        found = await trial.call("find_all", kind, [*keys, vm.key, fresh_key(kind)])
+        trial.expect(found == wanted, f"of kind {kind} there are {wanted!r}, find_all answered {found!r}")
+    found = await trial.call("find_all", "vm", [])
+    trial.expect(found == {}, f"it was asked for no key, and answered {found!r}")
+
+
+@case(
     "key.twice.vm",
     must="create_vm again, with the same key and arguments, must answer the VM that is there, and make no second one.",
     why=WHY_ONCE,

@@ -54,6 +54,20 @@ class FindsAnything(TinyCloud):
         return self.by_key(kind, key) or next(iter(self.items[kind]), None)
 
 
+@caught_by("key.find-all")
+class FindsTheFirstOnly(TinyCloud):
+    @implements
+    def find_all(self, kind, keys):
+        return dict(list(super().find_all(kind, keys).items())[:1])
+
+
+@caught_by("key.find-all")
+class FindsOfEveryKind(TinyCloud):
+    @implements
+    def find_all(self, kind, keys):
+        return {key: cid for one in ("vm", "disk") for key, cid in super().find_all(one, keys).items()}
+
+
 @caught_by("key.other-agent")
 class AnyAgent(Creating):
     def create(self, well, call, agent_id, *rest):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cpi.contract import (
@@ -224,3 +224,8 @@ class TinyCloud:
     @implements
     def find(self, kind: str, key: str) -> str | None:
         return self.by_key(kind, key)
+
+    @implements
+    def find_all(self, kind: str, keys: Sequence[str]) -> dict[str, str]:
+        found = {key: self.by_key(kind, key) for key in keys}
+        return {key: cid for key, cid in found.items() if cid is not None}

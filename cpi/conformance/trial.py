@@ -137,8 +137,11 @@ class Trial:
         """The CID of a VM, disk, snapshot or stemcell that existed and was deleted."""
         if kind not in self.shared.gone:
             cid = await self._soon_gone(kind)
-            await self.call(f"delete_{kind}", cid)
             self.ledger.drop(cid)
+            if cid in self.shared.ledger.cids(kind):  # a light stemcell names an image of the cloud's own, which stays
+                cid = ("1" if cid[0] == "0" else "0") + cid[1:]
+            else:
+                await self.call(f"delete_{kind}", cid)
             self.shared.gone[kind] = cid
         return self.shared.gone[kind]
 

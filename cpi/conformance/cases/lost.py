@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 from cpi.conformance.case import case
-from cpi.conformance.subject import fresh_key
 from cpi.conformance.trial import Trial
 
 SOURCE = "cpi/contract.py, find"
@@ -53,21 +52,55 @@ async def vm(trial: Trial) -> None:
     needs=("find",),
 )
 async def disk(trial: Trial) -> None:
-    began = time.monotonic()
-    await trial.new_disk()
+    await _lost(trial, "disk", "create_disk", [trial.config.disk_size, dict(trial.config.disk_properties), None])
+
+
+@case(
+    "key.lost.stemcell",
+    must="A stemcell whose create_stemcell was cut off must be found by its key and be whole, or find must answer null and nothing be left.",
+    why="Half an image boots no VM, and half images fill the cloud's storage.",
+    source=SOURCE,
+    needs=("find",),
+)
+async def stemcell(trial: Trial) -> None:
+    await trial.stemcell()
+    arguments = trial.shared.stemcell_arguments()
+    await _lost(trial, "stemcell", "create_stemcell", [trial.shared.changed_image(), *arguments[1:]])
+
+
+@case(
+    "key.lost.snapshot",
+    must="A snapshot whose snapshot_disk was cut off must be found by its key, or find must answer null and nothing be left.",
+    why="A snapshot that nobody knows keeps its disk from being deleted.",
+    source=SOURCE,
+    needs=("find", "snapshot_disk", "delete_snapshot"),
+)
+async def snapshot(trial: Trial) -> None:
+    await _lost(trial, "snapshot", "snapshot_disk", [await trial.new_disk(), {"deployment": "conformance"}])
+
+
+async def _lost(trial: Trial, kind: str, method: str, arguments: list[object]) -> None:
+    """Lose the answer of a creation at several moments; it must be there once in the end, and gone when it was deleted."""
+    before, began = await trial.inventory(), time.monotonic()
+    _, cid, _ = await trial.make(kind, arguments, method=method)
     took = time.monotonic() - began
+    await _remove(trial, kind, cid, before)
     for part in MOMENTS:
-        key, before = fresh_key("disk"), await trial.inventory()
-        arguments = [trial.config.disk_size, dict(trial.config.disk_properties), None]
-        trial.ledger.open("disk", key)
-        await trial.subject.lose("create_disk", arguments, key, took * part)
-        found = await trial.find("disk", key)
-        again = await trial.new_disk(key=key)
+        key = trial.note(kind)
+        await trial.subject.lose(method, arguments, key, took * part)
+        found = await trial.find(kind, key)
+        _, again, _ = await trial.make(kind, arguments, key=key, method=method)
         trial.expect(found in (None, again), f"found was '{found}', the repeated call made '{again}'")
-        await trial.call("delete_disk", again)
-        trial.ledger.drop(again)
-        after = await trial.inventory()
-        trial.expect(before == after, f"once it was deleted there is {sorted((after or set()) - (before or set()))}")
+        trial.expect(await trial.find(kind, key) == again, f"'{again}' was made, and find does not answer it")
+        await _remove(trial, kind, again, before)
+
+
+async def _remove(trial: Trial, kind: str, cid: str, before: frozenset[str] | None) -> None:
+    if cid not in trial.shared.ledger.cids(kind):
+        await trial.call(f"delete_{kind}", cid)
+    trial.ledger.drop(cid)
+    after = await trial.inventory()
+    trial.expect(before == after, f"once it was deleted there is {sorted((after or set()) - (before or set()))}")
 
 
 @case(

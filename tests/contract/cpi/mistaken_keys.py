@@ -98,3 +98,27 @@ class NeverLooksAtTheClock(Creating):
         if call.expires is not None and time.monotonic() > call.expires:
             self.items["vm"][f"late-{time.time_ns()}"] = {"key": None, "agent_id": agent_id, "boot": 1}
         return well()
+
+
+class Doubles(TinyCloud):
+    """A second object under the same key, which the first one keeps."""
+
+    doubled = ""
+
+    def add(self, kind, call, **fields):
+        with self.guard:
+            if kind != self.doubled or not self.by_key(kind, call.key):
+                return super().add(kind, call, **fields)
+            cid = f"{kind}-{next(self.numbers)}"
+            self.items[kind][cid] = {"key": None, **fields}
+            return cid
+
+
+@caught_by("key.lost.stemcell")
+class DoubleStemcells(Doubles):
+    doubled = "stemcell"
+
+
+@caught_by("key.lost.snapshot")
+class DoubleSnapshots(Doubles):
+    doubled = "snapshot"

@@ -36,9 +36,16 @@ class Caller:
         began, epoch = time.perf_counter(), time.time()
         try:
             async with asyncio.timeout(PATIENCE):
-                streams = None if fresh or not self._idle else self._idle.pop()
-                reader, writer = streams or await asyncio.open_connection("127.0.0.1", self._port, ssl=self._context)
-                status = await self._exchange(reader, writer, path, range_)
+                while True:
+                    kept = None if fresh or not self._idle else self._idle.pop()
+                    reader, writer = kept or await asyncio.open_connection("127.0.0.1", self._port, ssl=self._context)
+                    try:
+                        status = await self._exchange(reader, writer, path, range_)
+                        break
+                    except (OSError, asyncio.IncompleteReadError):
+                        if kept is None:
+                            raise
+                        writer.close()  # the director had closed it for being idle: as all clients do, try another one
         except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             self.failed.append(f"{path}: {type(error).__name__} {error}")
             return

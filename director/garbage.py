@@ -10,7 +10,8 @@ import gc
 import time
 from collections.abc import Callable
 
-YOUNG, MIDDLE, NEVER = 20_000, 20, 1_000_000
+YOUNG, MIDDLE, NEVER = 10_000, 3, 1_000_000
+"""Objects since the last look at the young ones, looks of that kind before one at all that came since; the latter stop the loop for about 5 ms."""
 PAUSE = 10.0
 LONGEST = 900.0
 """Seconds after which a collection is made although tasks run."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -32,10 +34,13 @@ def routes(desk: Desk) -> APIRouter:
     @router.get("/deployments")
     async def list_deployments(request: Request) -> Response:
         require(request, desk, LIST)
-        rows = await store.find(DeploymentBrief)
-        newest = {row.id for row in await configs.current(store, "cloud")}
-        held = {lock.resource[0] for lock in await locks(store) if lock.type == "deployment"}
-        return json([_listed(request, row, newest, held) for row in rows])
+        rows, clouds, taken = await asyncio.gather(
+            store.find(DeploymentBrief), configs.current(store, "cloud"), locks(store)
+        )
+        newest = {row.id for row in clouds}
+        held = {lock.resource[0] for lock in taken if lock.type == "deployment"}
+        shown = {one for one in ("configs", "releases", "stemcells", "lock") if not flag(request, f"exclude_{one}")}
+        return json([_listed(shown, row, newest, held) for row in rows])
 
     @router.post("/deployments")
     async def deploy(request: Request) -> Response:
@@ -117,15 +122,15 @@ def routes(desk: Desk) -> APIRouter:
     return router
 
 
-def _listed(request: Request, row: DeploymentBrief, newest: set[int], held: set[str]) -> Document:
+def _listed(shown: set[str], row: DeploymentBrief, newest: set[int], held: set[str]) -> Document:
     entry: Document = {"name": row.name, "teams": list(row.teams)}
-    if not flag(request, "exclude_configs"):
+    if "configs" in shown:
         used = set(row.cloud_config_ids)
         entry["cloud_config"] = "none" if not used else "latest" if used == newest else "outdated"
-    if not flag(request, "exclude_releases"):
+    if "releases" in shown:
         entry["releases"] = [{"name": name, "version": version} for name, version in row.releases]
-    if not flag(request, "exclude_stemcells"):
+    if "stemcells" in shown:
         entry["stemcells"] = [{"name": name, "version": version} for name, version in row.stemcells]
-    if not flag(request, "exclude_lock"):
+    if "lock" in shown:
         entry["locked"] = row.name in held
     return entry

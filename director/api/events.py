@@ -88,11 +88,11 @@ def routes(desk: Desk) -> APIRouter:
 
 def show(row: EventRow) -> Document:
     """An event as the API gives it: ids are strings, what is empty is left out."""
-    entry = msgspec.to_builtins(row)
+    entry = msgspec.structs.asdict(row)
     entry["id"] = str(row.id)
     entry["parent_id"] = str(row.parent_id) if row.parent_id else None
     entry["timestamp"] = int(row.timestamp)
-    return {key: value for key, value in entry.items() if value not in (None, "")}
+    return {key: value for key, value in entry.items() if value is not None and value != ""}
 
 
 def moment(name: str, text: str | None) -> float | None:

@@ -33,6 +33,7 @@ class DeploymentBrief(Row, frozen=True, kw_only=True):
     """A deployment without its manifest."""
 
     OF = DeploymentRow
+    WITHOUT = ("manifest", "links")
 
     name: str
     cloud_config_ids: tuple[int, ...] = ()
@@ -49,6 +50,7 @@ class InstanceBrief(Row, frozen=True, kw_only=True):
     """An instance without its spec."""
 
     OF = InstanceRow
+    WITHOUT = ("applied.jobs", "applied.packages", "applied.template_hashes")
 
     id: str
     deployment: str
@@ -70,6 +72,7 @@ class VmBrief(Row, frozen=True, kw_only=True):
     """A VM without what it was made with."""
 
     OF = VmRow
+    WITHOUT = ("cloud_properties", "env")
 
     agent_id: str
     instance_id: str = ""
@@ -87,6 +90,7 @@ class TaskBrief(Row, frozen=True, kw_only=True):
     """A task without its request."""
 
     OF = Task
+    WITHOUT = ("request",)
 
     id: int
     type: str

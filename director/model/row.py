@@ -8,11 +8,13 @@ from msgspec import Struct
 
 
 class Row(Struct, frozen=True, kw_only=True):
-    """Base of all rows. ``OF``: the row that this is a part of, for reading only (`director.model.briefs`)."""
+    """Base of all rows. ``OF``: the row that this is a part of, for reading only (`director.model.briefs`);
+    ``WITHOUT``: paths to what is large in that row and not read, so that the store may leave it out."""
 
     TABLE: ClassVar[str] = ""
     INDEXED: ClassVar[tuple[str, ...]] = ()
     OF: ClassVar[type[Row] | None] = None
+    WITHOUT: ClassVar[tuple[str, ...]] = ()
 
     @property
     def key(self) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
-from msgspec import Struct, convert
+from msgspec import UNSET, Struct, UnsetType, convert
 
 from director.engine.context import TaskContext
 from director.model.briefs import DeploymentBrief, InstanceBrief, VmBrief
@@ -46,34 +47,51 @@ def addresses_of(vm: VmRow | None, row: InstanceRow | None) -> list[str]:
     return [str(one["ip"]) for one in networks.values() if one.get("ip")]
 
 
-async def short_rows(store: Store, deployment: str, *, instances: bool) -> list[Document]:
+class Listed(Struct, frozen=True):
+    """An instance as it is listed without asking its agent."""
+
+    agent_id: str | None
+    cid: str | None
+    job: str
+    index: int
+    id: str
+    az: str | None
+    ips: list[str]
+    vm_created_at: str | None
+    permanent_nats_credentials: bool
+    expects_vm: bool | UnsetType = UNSET  # in a list of instances
+    active: bool | UnsetType = UNSET  # in a list of VMs
+
+
+async def short_rows(store: Store, deployment: str, *, instances: bool) -> list[Listed]:
     """GET vms and GET instances without format=full: no agent is asked."""
     if await store.get(DeploymentBrief, deployment) is None:
         await require_deployment(store, deployment)
-    vms = {vm.agent_id: vm for vm in await store.find(VmBrief, deployment=deployment) if vm.cid}
-    rows = await store.find(InstanceBrief, deployment=deployment)
-    result: list[Document] = []
-    for row in sorted(rows, key=lambda one: (one.group, one.index)):
-        vm = vms.get(row.agent_id)
-        if vm is None and not instances:
-            continue
-        entry: Document = {
-            "agent_id": vm.agent_id if vm else None,
-            "cid": vm.cid if vm else None,
-            "job": row.group,
-            "index": row.index,
-            "id": row.id,
-            "az": row.az or None,
-            "ips": _addresses(vm, row),
-            "vm_created_at": iso(vm.created_at) if vm else None,
-            "permanent_nats_credentials": vm.permanent_credentials if vm else False,
-        }
-        if instances:
-            entry["expects_vm"] = row.lifecycle == "service" and row.state != "detached"
-        else:
-            entry["active"] = True
-        result.append(entry)
-    return result
+    found, rows = await asyncio.gather(
+        store.find(VmBrief, deployment=deployment), store.find(InstanceBrief, deployment=deployment)
+    )
+    vms = {vm.agent_id: vm for vm in found if vm.cid}
+    return [
+        _listed(row, vms.get(row.agent_id), instances=instances)
+        for row in sorted(rows, key=lambda one: (one.group, one.index))
+        if instances or row.agent_id in vms
+    ]
+
+
+def _listed(row: InstanceBrief, vm: VmBrief | None, *, instances: bool) -> Listed:
+    return Listed(
+        vm.agent_id if vm else None,
+        vm.cid if vm else None,
+        row.group,
+        row.index,
+        row.id,
+        row.az or None,
+        _addresses(vm, row),
+        iso(vm.created_at) if vm else None,
+        vm.permanent_credentials if vm else False,
+        row.lifecycle == "service" and row.state != "detached" if instances else UNSET,
+        UNSET if instances else True,
+    )
 
 
 def _addresses(vm: VmBrief | None, row: InstanceBrief) -> list[str]:
@@ -148,4 +166,9 @@ async def _full(
 
 def iso(seconds: float | None) -> str | None:
     """RFC 3339 in UTC."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return None if seconds is None else _iso(int(seconds // 1))
+
+
+@lru_cache(maxsize=8192)
+def _iso(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

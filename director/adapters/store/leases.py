@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, case, select, update
+from sqlalchemy import Connection, Select, bindparam, case, select, update
 
 from director.adapters.store.dialect import insert, now
 from director.adapters.store.schema import LEASES
@@ -35,13 +36,17 @@ def acquire(connection: Connection, name: str, owner: str, seconds: float) -> Le
 def check(connection: Connection, lease: Lease, *, expired: bool = False) -> None:
     """Raises `LeaseLost` unless it is in force, under its fence; the row is locked until the transaction ends. With ``expired`` one that ran
     out will do as long as nobody else has taken it."""
-    found = connection.execute(
-        select(LEASES.c.owner, LEASES.c.fence, (LEASES.c.expires_at > now(connection.dialect.name)).label("valid"))
-        .where(LEASES.c.name == lease.name)
-        .with_for_update()
-    ).one_or_none()
+    found = connection.execute(_state(connection.dialect.name), {"lease": lease.name}).one_or_none()
     if found is None or found.owner != lease.owner or found.fence != lease.fence or not (found.valid or expired):
         raise _lost(lease, found)
+
+
+@cache
+def _state(dialect: str) -> Select[Any, Any, bool]:
+    """Made once: each commit begins with it."""
+    valid = (LEASES.c.expires_at > now(dialect)).label("valid")
+    named = LEASES.c.name == bindparam("lease")
+    return select(LEASES.c.owner, LEASES.c.fence, valid).where(named).with_for_update()
 
 
 def renew(connection: Connection, lease: Lease, seconds: float) -> Lease:

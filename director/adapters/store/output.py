@@ -4,31 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from director.adapters.store.schema import OUTPUT, TABLES
 from director.model.rows import JournalEntry, PlanRow, Task
 
-
-def _of(task_id: int, kind: str) -> ColumnElement[bool]:
-    return (OUTPUT.c.task_id == task_id) & (OUTPUT.c.kind == kind)
+# made once: each flush of a task's log and each poll of it needs them
+_HERE = (OUTPUT.c.task_id == bindparam("task")) & (OUTPUT.c.kind == bindparam("of_kind"))
+_END = select(OUTPUT.c.start + OUTPUT.c.size).where(_HERE).order_by(OUTPUT.c.start.desc()).limit(1)
+_FIRST = select(func.max(OUTPUT.c.start)).where(_HERE, OUTPUT.c.start <= bindparam("offset"))
+_CHUNKS = (
+    select(OUTPUT.c.data)
+    .where(_HERE, OUTPUT.c.start >= bindparam("first"), OUTPUT.c.start < bindparam("until"))
+    .order_by(OUTPUT.c.start)
+)
+_APPEND = insert(OUTPUT)
 
 
 def size(connection: Connection, task_id: int, kind: str) -> int:
     """Bytes so far: the end of the last chunk."""
-    end = connection.execute(
-        select(OUTPUT.c.start + OUTPUT.c.size).where(_of(task_id, kind)).order_by(OUTPUT.c.start.desc()).limit(1)
-    ).scalar_one_or_none()
-    return end or 0
+    return connection.execute(_END, {"task": task_id, "of_kind": kind}).scalar_one_or_none() or 0
 
 
 def append(connection: Connection, task_id: int, kind: str, data: bytes) -> None:
     """Add at the end."""
-    connection.execute(
-        insert(OUTPUT).values(
-            task_id=task_id, kind=kind, start=size(connection, task_id, kind), size=len(data), data=data
-        )
-    )
+    start = size(connection, task_id, kind)
+    connection.execute(_APPEND, {"task_id": task_id, "kind": kind, "start": start, "size": len(data), "data": data})
 
 
 def read(connection: Connection, task_id: int, kind: str, offset: int, limit: int | None) -> tuple[bytes, int]:
@@ -36,14 +37,11 @@ def read(connection: Connection, task_id: int, kind: str, offset: int, limit: in
     total = size(connection, task_id, kind)
     if offset >= total:
         return b"", total
-    first = connection.execute(
-        select(func.max(OUTPUT.c.start)).where(_of(task_id, kind), OUTPUT.c.start <= offset)
-    ).scalar_one()
-    statement = select(OUTPUT.c.data).where(_of(task_id, kind), OUTPUT.c.start >= first).order_by(OUTPUT.c.start)
-    if limit is not None:
-        statement = statement.where(OUTPUT.c.start < offset + limit)
-    data = b"".join(connection.execute(statement).scalars())[offset - first :]
-    return (data if limit is None else data[:limit]), total
+    here = {"task": task_id, "of_kind": kind}
+    first = connection.execute(_FIRST, {**here, "offset": offset}).scalar_one()
+    until = total if limit is None else min(total, offset + limit)
+    chunks = connection.execute(_CHUNKS, {**here, "first": first, "until": until}).scalars()
+    return b"".join(chunks)[offset - first : until - first], total
 
 
 def forget(connection: Connection, task_ids: Sequence[int]) -> None:

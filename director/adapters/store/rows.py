@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Insert,
+    Integer,
     Select,
     Table,
     bindparam,
@@ -30,30 +32,38 @@ from director.ports.store import Changes
 
 R = TypeVar("R", bound=Row)
 
+SHAPES = 512
+"""Statements that are kept, far more than the program has."""
+
 Where = str | int | bool | Sequence[str] | None
 
 
 def get(connection: Connection, kind: type[R], key: str) -> R | None:
     """The row of this key."""
-    body = connection.execute(_by_key(kind), {"wanted": key}).scalar_one_or_none()
+    body = connection.execute(_by_key(kind, connection.dialect.name), {"wanted": key}).scalar_one_or_none()
     return None if body is None else codec.row(kind, body)
 
 
-def many(connection: Connection, kind: type[R], statement: Select[Any], *, bounded: bool) -> list[R]:
+def many(connection: Connection, kind: type[R], asked: Query, *, bounded: bool) -> list[R]:
     """The rows of a query, in its order. SQLite's driver gives way to other threads for each row that it reads, and has to wait for its turn
-    each time; so ``bounded`` results are read as one text there."""
-    if connection.dialect.name != "sqlite" or not bounded:
-        return [codec.row(kind, body) for body in connection.execute(statement).scalars()]
-    bodies = statement.subquery()
-    # SQLite keeps the order of a subquery for group_concat
-    text = connection.execute(select(func.group_concat(bodies.c.body, ","))).scalar_one()
+    each time; so ``bounded`` results, and parts of rows, are read as one text there."""
+    if connection.dialect.name != "sqlite" or not (bounded or kind.OF):
+        bodies = connection.execute(_select(asked.shape), asked.values).scalars()
+        return [codec.row(kind, body) for body in bodies]
+    text = connection.execute(_together(asked.shape), asked.values).scalar_one()
     return codec.rows(kind, text or "")
 
 
 @cache
-def _by_key(kind: type[Row]) -> Select[Any]:
+def _by_key(kind: type[Row], dialect: str) -> Select[Any]:
     table = table_of(kind)
-    return select(table.c.body).where(table.c["key"] == bindparam("wanted"))
+    body = _part(kind, table.c.body) if dialect == "sqlite" else table.c.body
+    return select(body).where(table.c["key"] == bindparam("wanted"))
+
+
+def _part(kind: type[Row], body: ColumnElement[str]) -> ColumnElement[str]:
+    """What this kind reads of a row; SQLite cuts off the rest, and holds up no other thread meanwhile."""
+    return func.json_remove(body, *(f"$.{path}" for path in kind.WITHOUT)) if kind.WITHOUT else body
 
 
 @cache
@@ -69,57 +79,116 @@ def _upsert(dialect: str, kind: type[Row]) -> Insert:
     return statement.returning(table.c["key"]) if dialect == "postgresql" else statement
 
 
+@dataclass(frozen=True)
+class Shape:
+    """A query without its values. Statements are made once for each: to put one together takes longer than to carry it out.
+
+    ``null``, ``equal`` and ``among`` are the fields that are to be NULL, to have one value, and to have one of several; ``narrow`` is the
+    field of ``among`` with the fewest values, ``choices`` their number, when the result is limited.
+    """
+
+    kind: type[Row]
+    newest_first: bool = False
+    limited: bool = False
+    before: bool = False
+    null: tuple[str, ...] = ()
+    equal: tuple[str, ...] = ()
+    among: tuple[str, ...] = ()
+    narrow: str = ""
+    choices: int = 0
+
+
+@dataclass(frozen=True)
+class Query:
+    """A shape and what to fill it with."""
+
+    shape: Shape
+    values: dict[str, Any]
+
+
 def query(
     kind: type[Row], *, newest_first: bool, limit: int | None, before: str | None, where: dict[str, Where]
-) -> Select[Any]:
-    """Bodies by key. Raises ValueError for a field that has no column."""
-    table = table_of(kind)
-    key = table.c["key"]
-    conditions: list[ColumnElement[bool]] = [] if before is None else [key < before]
-    choices: dict[str, list[str]] = {}
+) -> Query:
+    """Rows by key. Raises ValueError for a field that has no column."""
+    null: list[str] = []
+    equal: list[str] = []
+    among: dict[str, list[str]] = {}
+    values: dict[str, Any] = {"limit": limit, "before": before}
+    values = {name: value for name, value in values.items() if value is not None}
     for name, value in where.items():
         if name not in (kind.OF or kind).INDEXED:
             indexed = (kind.OF or kind).INDEXED
             raise ValueError(f"{kind.__name__} is not searched by {name}; its searched fields are {indexed}")
         if value is None:
-            conditions.append(table.c[name].is_(None))
+            null.append(name)
         elif isinstance(value, str | int):
-            conditions.append(table.c[name] == value)
+            equal.append(name)
+            values[f"of_{name}"] = value
         else:
-            choices[name] = list(dict.fromkeys(value))
-    if limit is not None and choices:
-        return _merged(table, conditions, choices, limit, newest_first=newest_first)
-    conditions += [table.c[name].in_(values) for name, values in choices.items()]
-    return select(table.c.body).where(*conditions).order_by(_by(key, newest_first)).limit(limit)
+            among[name] = list(dict.fromkeys(value))
+    narrow, choices = "", 0
+    if limit is not None and among:
+        narrow = min(among, key=lambda name: len(among[name]))
+        choices = len(among[narrow])
+        values |= {f"choice_{number}": value for number, value in enumerate(among[narrow])}
+    values |= {f"of_{name}": chosen for name, chosen in among.items() if name != narrow}
+    shape = Shape(
+        kind,
+        newest_first,
+        limit is not None,
+        before is not None,
+        tuple(sorted(null)),
+        tuple(sorted(equal)),
+        tuple(sorted(among)),
+        narrow,
+        choices,
+    )
+    return Query(shape, values)
 
 
-def _merged(
-    table: Table,
-    conditions: list[ColumnElement[bool]],
-    choices: dict[str, list[str]],
-    limit: int,
-    *,
-    newest_first: bool,
-) -> Select[Any]:
+@lru_cache(maxsize=SHAPES)
+def _select(shape: Shape) -> Select[Any]:
+    """Bodies in the order of keys."""
+    table = table_of(shape.kind)
+    key = table.c["key"]
+    conditions: list[ColumnElement[bool]] = [key < bindparam("before")] if shape.before else []
+    conditions += [table.c[name].is_(None) for name in shape.null]
+    conditions += [table.c[name] == bindparam(f"of_{name}") for name in shape.equal]
+    conditions += [
+        table.c[name].in_(bindparam(f"of_{name}", expanding=True)) for name in shape.among if name != shape.narrow
+    ]
+    if shape.narrow:
+        return _merged(shape, table, conditions)
+    statement = select(table.c.body).where(*conditions).order_by(_by(key, shape.newest_first))
+    return statement.limit(bindparam("limit", type_=Integer)) if shape.limited else statement
+
+
+@lru_cache(maxsize=SHAPES)
+def _together(shape: Shape) -> Select[Any]:
+    """The bodies with commas between them, in SQLite."""
+    bodies = _select(shape).subquery()
+    # SQLite keeps the order of a subquery for group_concat
+    return select(func.group_concat(_part(shape.kind, bodies.c.body), ","))
+
+
+def _merged(shape: Shape, table: Table, conditions: list[ColumnElement[bool]]) -> Select[Any]:
     """The first rows for each value of the narrowest choice, merged. Each part reads its index in the order of keys and stops at the limit;
     asked for all values at once, databases read every row that matches and sort."""
-    narrow = min(choices, key=lambda name: len(choices[name]))
-    rest = [table.c[name].in_(values) for name, values in choices.items() if name != narrow]
-    key = table.c["key"]
+    key, limit = table.c["key"], bindparam("limit", type_=Integer)
     parts = [
         select(
             select(key.label("key"), table.c.body.label("body"))
-            .where(table.c[narrow] == value, *conditions, *rest)
-            .order_by(_by(key, newest_first))
+            .where(table.c[shape.narrow] == bindparam(f"choice_{number}"), *conditions)
+            .order_by(_by(key, shape.newest_first))
             .limit(limit)
             .subquery()
         )
-        for value in choices[narrow]
+        for number in range(shape.choices)
     ]
     if not parts:
         return select(table.c.body).where(false())
     merged = union_all(*parts).subquery()
-    return select(merged.c.body).order_by(_by(merged.c["key"], newest_first)).limit(limit)
+    return select(merged.c.body).order_by(_by(merged.c["key"], shape.newest_first)).limit(limit)
 
 
 def _by(key: ColumnElement[str], newest_first: bool) -> ColumnElement[str]:

@@ -64,10 +64,10 @@ class SqlStore:
         before: str | None = None,
         **where: str | int | bool | Sequence[str] | None,
     ) -> list[R]:
-        statement = rows.query(kind, newest_first=newest_first, limit=limit, before=before, where=where)
+        asked = rows.query(kind, newest_first=newest_first, limit=limit, before=before, where=where)
 
         def read(connection: Connection) -> list[R]:
-            return rows.many(connection, kind, statement, bounded=limit is not None or bool(where))
+            return rows.many(connection, kind, asked, bounded=limit is not None or bool(where))
 
         return await self._readers.run(read)
 

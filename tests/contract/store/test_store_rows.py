@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
-from director.model.briefs import VmBrief
+from director.model.briefs import DeploymentBrief, InstanceBrief, TaskBrief, VmBrief
 from director.model.errors import RowChanged
 from director.model.instance import InstanceSpec, JobSpec, VmSpec
-from director.model.rows import AddressRow, InstanceRow, Task, VmRow
+from director.model.rows import AddressRow, DeploymentRow, InstanceRow, Task, VmRow
 from director.ports.store import Changes, Store
 
 
@@ -116,6 +117,29 @@ async def test_a_brief_is_found_like_its_row_and_cannot_be_written(store: Store)
     assert await store.get(VmRow, "a") == row
 
 
+async def test_a_brief_is_the_same_whatever_its_row_holds_besides(store: Store) -> None:
+    vm = VmSpec(
+        cpi="", stemcell_name="s", stemcell_version="1", stemcell_os="debian-12", networks={"n": {"ip": "10.0.0.9"}}
+    )
+    job = JobSpec(name="j", release="r", release_version="1", fingerprint="f", inputs="i", properties={"ü": '},{"' * 9})
+    spec = InstanceSpec(
+        deployment="web", group="g", id="1", index=1, az="z1", bootstrap=True, vm=vm, jobs=(job,), packages=()
+    )
+    rows = [
+        InstanceRow(id="0", deployment="web", group="g", index=0),
+        InstanceRow(id="1", deployment="web", group="g", index=1, az="z1", agent_id="a", applied=spec),
+    ]
+    deployments = [DeploymentRow(name="a"), DeploymentRow(name="b", manifest="ß" * 999, releases=(("r", "1"),))]
+    await store.commit(Changes(put=[*rows, *deployments, task(7, "done", "web")]))
+    bare, full = await store.find(InstanceBrief, deployment="web")
+    assert (bare.index, bare.applied) == (0, None)
+    assert full.applied is not None and full.applied.vm.networks["n"].ip == "10.0.0.9"
+    assert [await store.get(InstanceBrief, one.id) for one in rows] == [bare, full]
+    assert [(one.name, one.releases) for one in await store.find(DeploymentBrief)] == [("a", ()), ("b", (("r", "1"),))]
+    assert [one.state for one in await store.find(TaskBrief, deployment="web", newest_first=True, limit=1)] == ["done"]
+    assert await store.find(InstanceRow, deployment="web") == rows
+
+
 async def test_ids_in_a_row_belong_to_one_caller(store: Store) -> None:
     firsts = await asyncio.gather(*(store.next_id("event", 5) for _ in range(10)))
     assert sorted(firsts) == list(range(1, 51, 5))
@@ -129,3 +153,6 @@ async def test_many_rows_come_in_order_whatever_is_in_them(store: Store) -> None
     assert await store.find(Task, deployment="web") == rows
     assert await store.find(Task, deployment="web", newest_first=True, limit=700) == rows[:499:-1]
     assert await store.find(Task, deployment="none") == []
+    large = [msgspec.structs.replace(one, request={"manifest": one.description * 200}) for one in rows]
+    await store.commit(Changes(put=large))
+    assert await store.find(Task, deployment="web") == large

@@ -12,9 +12,11 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-FIRST = 50.0
-"""Calls per second before anything was learned, doubled every `RISE_AT_FIRST` seconds."""
-RISE_AT_FIRST = 0.4
+FIRST, RISE_AT_FIRST = 25.0, 0.3
+"""Calls per second before anything was learned, and the seconds in which they double."""
+CUT = 8
+"""The first refusal comes when a bucket is empty, long after the pace went past the limit. From this part of the pace on it rises to the next
+one, which measures; each half step that it is still too high would cost refused calls."""
 RISE, RISE_CALLS = 3.0, 30
 FASTEST = 5000.0
 SLOWEST = 1 / 60
@@ -38,6 +40,7 @@ class _Fall:
     base: float
     rate: float
     steep: bool
+    soon: bool
     known: bool
     refused: set[float] = field(default_factory=set[float])
 
@@ -80,7 +83,8 @@ class Pace:
         self._delay = max(now - sent_at, self._delay * 0.9)
         if self._fall is None or sent_at > self._fall.noticed:
             steep = not self._sure or self._pressed > SPAN * 3 // 2
-            self._fall = _Fall(now, sent_at, self._empty_at, self._base, self.rate, steep, self.known)
+            soon = self._pressed < SPAN // 5
+            self._fall = _Fall(now, sent_at, self._empty_at, self._base, self.rate, steep, soon, self.known)
             self._pressed = 0
         fall = self._fall
         # calls that were on their way are refused for the same reason; answers may overtake each other
@@ -108,14 +112,13 @@ class Pace:
         calls = sum(1 for one in self._sends if one < fall.first)
         span = fall.first - fall.empty_at if fall.empty_at is not None else 0.0
         measured = calls / span if span > 0 else 0.0
-        # the last pace was above the limit, else the bucket would not have emptied: far above after a steep rise
-        least = fall.rate / (1.5 if fall.steep else 1.08)
+        # the last pace was above the limit, else the bucket would not have emptied: far above after a steep rise, or when the limit fell. Else
+        # a measurement far below it is wrong: the bucket overflowed
+        least = fall.rate / (2.0 if fall.soon else 1.75 if fall.steep else 1.08)
         if not fall.known:
-            self._base = fall.rate / 2
-        elif not measured:
-            self._base = 0.7 * fall.base
+            self._base = fall.rate / CUT
         elif calls < FEW:
-            self._base = max(min((calls + 1) / span, 0.8 * fall.base), 0.5 * fall.base)
+            self._base = max(min(measured, 0.8 * fall.base), 0.5 * fall.base)
         else:
             self._base = max(measured, least)
         confirmed = abs(self._base / fall.base - 1) < 0.1

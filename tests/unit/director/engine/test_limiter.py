@@ -90,6 +90,17 @@ def test_a_usual_limit(change: float) -> None:
     assert cloud.refusals(0, 180) <= 0.01
 
 
+@pytest.mark.parametrize(("delay", "most"), [(0.02, 0.025), (0.1, 0.035)])
+def test_a_short_deploy_pays_little_for_learning(delay: float, most: float) -> None:
+    """320 calls at 8 per second and then at 4: what is refused is the learning, at the start and when the limit halves."""
+    for seed in range(10):
+        cloud = Cloud([(0, 8), (20, 4)], 1.0, delay, seed)
+        cloud.serve(Pace(), 60)
+        assert cloud.use(10, 20) >= 0.9
+        assert cloud.use(30, 60) >= 0.9
+        assert cloud.refusals(0, 60) <= most
+
+
 def test_a_slow_limit_is_learned_too() -> None:
     cloud = Cloud([(0, 2)], 2.0, 0.2)
     cloud.serve(Pace(), 300)

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from director.adapters.store import codec
+from director.model.briefs import BRIEFS
 from director.model.instance import InstanceSpec, VmSpec
 from director.model.rows import DeploymentRow, EventRow, InstanceRow, Row, Task, VmRow
 
@@ -155,6 +156,11 @@ def _write(connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
         names = ("key", "body", *kind.INDEXED)
         columns = ", ".join(f'"{name}"' for name in names)
         marks = ", ".join(f":{name}" for name in names)
+        for brief in BRIEFS:
+            if brief.OF is kind:
+                columns += ", brief"
+                paths = ", ".join(f"'$.{path}'" for path in brief.WITHOUT)
+                marks += f", json_remove(:body, {paths})"
         connection.executemany(f"INSERT INTO {kind.TABLE} ({columns}) VALUES ({marks})", some)
 
 

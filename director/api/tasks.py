@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from director.api.auth import ADMIN, LIST, READ, require
 from director.api.desk import Desk
-from director.api.replies import digits, json, json_object, number, texts, words
+from director.api.replies import digits, json, json_object, number, row_key, texts, words
 from director.engine.tasks import OPEN
 from director.model.briefs import TaskBrief
 from director.model.deployment import Document
@@ -67,6 +67,13 @@ def routes(desk: Desk) -> APIRouter:
             raise NotFound(f"Task {text} not found", code=10000)
         return await desk.runner.get(number)
 
+    async def brief_of(text: str) -> TaskBrief:
+        key = row_key(text)
+        found = await store.get(TaskBrief, key) if key else None
+        if found is None:
+            raise NotFound(f"Task {digits(text) if key else text} not found", code=10000)
+        return found
+
     @router.get("/tasks")
     async def list_tasks(request: Request) -> Response:
         require(request, desk, LIST)
@@ -95,7 +102,7 @@ def routes(desk: Desk) -> APIRouter:
     @router.get("/tasks/{id}")
     async def one_task(request: Request, id: str) -> Response:
         require(request, desk, READ)
-        return json(show(await task_of(id)))
+        return json(show(await brief_of(id)))
 
     @router.get("/tasks/{id}/output")
     async def output(request: Request, id: str) -> Response:
@@ -103,7 +110,7 @@ def routes(desk: Desk) -> APIRouter:
         require(request, desk, READ if kind in ("event", "result", "none") else ADMIN)
         if kind not in TYPES:
             raise Forbidden(f"Unknown type {kind}: use one of {', '.join(TYPES)}")
-        task = await task_of(id)
+        task = await brief_of(id)
         if kind == "none":
             return Response(status_code=204)
         if request.query_params.get("follow") == "true":

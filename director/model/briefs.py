@@ -106,3 +106,6 @@ class TaskBrief(Row, frozen=True, kw_only=True):
     @property
     def key(self) -> str:
         return f"{self.id:012d}"
+
+
+BRIEFS: tuple[type[Row], ...] = (DeploymentBrief, InstanceBrief, VmBrief, TaskBrief)

@@ -26,6 +26,7 @@ from sqlalchemy import (
 from director.adapters.store import codec
 from director.adapters.store.dialect import insert
 from director.adapters.store.schema import table_of
+from director.model.briefs import BRIEFS
 from director.model.errors import RowChanged
 from director.model.rows import Row
 from director.ports.store import Changes
@@ -48,7 +49,7 @@ def many(connection: Connection, kind: type[R], asked: Query, *, bounded: bool) 
     """The rows of a query, in its order. SQLite's driver gives way to other threads for each row that it reads, and has to wait for its turn
     each time; so ``bounded`` results, and parts of rows, are read as one text there."""
     if connection.dialect.name != "sqlite" or not (bounded or kind.OF):
-        bodies = connection.execute(_select(asked.shape), asked.values).scalars()
+        bodies = connection.execute(_select(asked.shape, connection.dialect.name), asked.values).scalars()
         return [codec.row(kind, body) for body in bodies]
     text = connection.execute(_together(asked.shape), asked.values).scalar_one()
     return codec.rows(kind, text or "")
@@ -57,19 +58,28 @@ def many(connection: Connection, kind: type[R], asked: Query, *, bounded: bool) 
 @cache
 def _by_key(kind: type[Row], dialect: str) -> Select[Any]:
     table = table_of(kind)
-    body = _part(kind, table.c.body) if dialect == "sqlite" else table.c.body
-    return select(body).where(table.c["key"] == bindparam("wanted"))
+    return select(_body(kind, dialect)).where(table.c["key"] == bindparam("wanted"))
 
 
-def _part(kind: type[Row], body: ColumnElement[str]) -> ColumnElement[str]:
-    """What this kind reads of a row; SQLite cuts off the rest, and holds up no other thread meanwhile."""
-    return func.json_remove(body, *(f"$.{path}" for path in kind.WITHOUT)) if kind.WITHOUT else body
+def _body(kind: type[Row], dialect: str) -> ColumnElement[str]:
+    """What this kind reads of a row. SQLite keeps what listings read a second time, as to cut it out of all rows for each would take long;
+    rows that were written before it did are cut there. PostgreSQL, where directors of two versions may write, has the row alone."""
+    table = table_of(kind)
+    if not kind.WITHOUT or dialect != "sqlite":
+        return table.c.body
+    return func.coalesce(table.c.brief, _cut(table.c.body, kind)).label("body")
+
+
+def _cut(body: ColumnElement[str], kind: type[Row]) -> ColumnElement[str]:
+    return func.json_remove(body, *(f"$.{path}" for path in kind.WITHOUT))
 
 
 @cache
 def _upsert(dialect: str, kind: type[Row]) -> Insert:
     table = table_of(kind)
     statement = insert(dialect, table)
+    if brief := _brief_of(kind, dialect):
+        statement = statement.values(brief=_cut(bindparam("whole", type_=table.c.body.type), brief))
     statement = statement.on_conflict_do_update(
         index_elements=["key"],
         set_={column.name: statement.excluded[column.name] for column in table.c if column.name != "key"},
@@ -104,6 +114,11 @@ class Query:
 
     shape: Shape
     values: dict[str, Any]
+
+
+@cache
+def _brief_of(kind: type[Row], dialect: str) -> type[Row] | None:
+    return next((one for one in BRIEFS if one.OF is kind and one.WITHOUT), None) if dialect == "sqlite" else None
 
 
 def query(
@@ -147,7 +162,7 @@ def query(
 
 
 @lru_cache(maxsize=SHAPES)
-def _select(shape: Shape) -> Select[Any]:
+def _select(shape: Shape, dialect: str) -> Select[Any]:
     """Bodies in the order of keys."""
     table = table_of(shape.kind)
     key = table.c["key"]
@@ -158,26 +173,26 @@ def _select(shape: Shape) -> Select[Any]:
         table.c[name].in_(bindparam(f"of_{name}", expanding=True)) for name in shape.among if name != shape.narrow
     ]
     if shape.narrow:
-        return _merged(shape, table, conditions)
-    statement = select(table.c.body).where(*conditions).order_by(_by(key, shape.newest_first))
+        return _merged(shape, table, conditions, dialect)
+    statement = select(_body(shape.kind, dialect)).where(*conditions).order_by(_by(key, shape.newest_first))
     return statement.limit(bindparam("limit", type_=Integer)) if shape.limited else statement
 
 
 @lru_cache(maxsize=SHAPES)
 def _together(shape: Shape) -> Select[Any]:
     """The bodies with commas between them, in SQLite."""
-    bodies = _select(shape).subquery()
+    bodies = _select(shape, "sqlite").subquery()
     # SQLite keeps the order of a subquery for group_concat
-    return select(func.group_concat(_part(shape.kind, bodies.c.body), ","))
+    return select(func.group_concat(bodies.c.body, ","))
 
 
-def _merged(shape: Shape, table: Table, conditions: list[ColumnElement[bool]]) -> Select[Any]:
+def _merged(shape: Shape, table: Table, conditions: list[ColumnElement[bool]], dialect: str) -> Select[Any]:
     """The first rows for each value of the narrowest choice, merged. Each part reads its index in the order of keys and stops at the limit;
     asked for all values at once, databases read every row that matches and sort."""
     key, limit = table.c["key"], bindparam("limit", type_=Integer)
     parts = [
         select(
-            select(key.label("key"), table.c.body.label("body"))
+            select(key.label("key"), _body(shape.kind, dialect).label("body"))
             .where(table.c[shape.narrow] == bindparam(f"choice_{number}"), *conditions)
             .order_by(_by(key, shape.newest_first))
             .limit(limit)
@@ -220,4 +235,7 @@ class Prepared:
             table = table_of(kind)
             connection.execute(delete(table).where(table.c["key"].in_(keys)))
         for kind, rows in self.puts.items():
-            connection.execute(_upsert(connection.dialect.name, kind), list(rows.values()))
+            dialect = connection.dialect.name
+            brief = _brief_of(kind, dialect) is not None
+            values = [{**one, "whole": one["body"]} if brief else one for one in rows.values()]
+            connection.execute(_upsert(dialect, kind), values)

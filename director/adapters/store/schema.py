@@ -1,4 +1,4 @@
-"""Tables, one per row type: the key, a column per searched field, and the row as JSON."""
+"""Tables, one per row type: the key, a column per searched field, the row as JSON, and for listings the row without what is large in it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, LargeBinary, MetaData, Table, Text
 from sqlalchemy.types import TypeEngine
 
+from director.model.briefs import BRIEFS
 from director.model.rows import ROWS, Row
 
-HEAD = "0004"
+HEAD = "0005"
 
 metadata = MetaData()
 
@@ -33,6 +34,7 @@ def _table(kind: type[Row]) -> Table:
         Column("key", TEXT, primary_key=True),
         *(Column(name, _column_type(hints[name]), nullable=True) for name in kind.INDEXED),
         Column("body", TEXT, nullable=False),
+        *(Column("brief", TEXT, nullable=True) for brief in BRIEFS if brief.OF is kind),
     )
     for name in kind.INDEXED:
         Index(f"{kind.TABLE}_by_{name}", table.c[name], table.c["key"])

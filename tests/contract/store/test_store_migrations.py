@@ -17,6 +17,7 @@ from director.adapters.store import migrate
 from director.adapters.store.dialect import open_sqlite
 from director.adapters.store.schema import HEAD, metadata
 from director.adapters.store.sql import SqlStore, open_store
+from director.model.briefs import TaskBrief
 from director.model.errors import DirectorError
 from director.model.rows import SettingRow, Task
 from director.ports.store import Changes
@@ -104,6 +105,7 @@ async def check_first(store: SqlStore) -> None:
     """All that `FIRST` wrote is there and works on."""
     (task,) = await store.find(Task, state="processing", deployment="web")
     assert (task.id, task.description) == (7, "create deployment")
+    assert [(one.id, one.user) for one in await store.find(TaskBrief, state="processing")] == [(7, "admin")]
     assert [(one.name, one.owner, one.fence) for one in await store.leases()] == [("task/7", "one", 3)]
     assert await store.read_output(7, "event") == (b"one\n", 4)
     await store.append_output(7, "event", "two\n")

@@ -8,8 +8,8 @@ from contextlib import aclosing
 from typing import Any, TypeVar
 
 from director.engine.wake import wakes
+from director.model.briefs import TaskBrief
 from director.model.errors import StoreAway, TaskCancelled
-from director.model.rows import Task
 from director.ports.store import Store
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ class Cancel:
         """Raises `TaskCancelled` or `Interrupted`."""
         if self._ending:
             raise Interrupted(f"Task {self._task_id} pauses because the director stops")
-        row = await self._store.get(Task, f"{self._task_id:012d}")
+        row = await self._store.get(TaskBrief, f"{self._task_id:012d}")  # its request may hold a large manifest
         if row is not None and row.state == "cancelling":
             raise TaskCancelled(self._task_id)
 

@@ -66,7 +66,7 @@ def measure(*, tasks: int = TASKS, instances: int = INSTANCES, idle: float = IDL
     """Milliseconds p50, p99 and most, idle and under load, by kind of call too; the loop's lateness; the director's processor time."""
     words = (sys.executable, "-m", "bench.watched")
     # the old tasks stay: this is not about how they are forgotten
-    with stage(PROPERTIES, words=words, max_tasks=10 * TASKS) as here:
+    with stage(PROPERTIES, words=words, max_tasks=10 * TASKS, own={"max_events": 10 * TASKS}) as here:
         past.plant(here.database, tasks, now=time.time())
         small = goods.manifest({"web": 2}, width=2, watch=1)
         here.deploy(small, 120)

@@ -270,6 +270,7 @@ class MeristemSection(Section):
     certificates: Path | None = None
     shared: Path | None = None
     task_limit: int = 5
+    max_events: int = Field(default=100_000, ge=1)
     lease_seconds: float = 30
 
 

@@ -306,7 +306,7 @@ def _site(config: DirectorYml, identity: str) -> Site:
 
 def _retention(config: DirectorYml) -> RetentionSettings:
     days = {one.deployment_name: one.retention_period for one in config.tasks_deployments_retention_period}
-    return RetentionSettings(config.max_tasks, config.tasks_retention_period, days)
+    return RetentionSettings(config.max_tasks, config.tasks_retention_period, days, config.meristem.max_events)
 
 
 def _addresses(config: DirectorYml) -> list[Address]:

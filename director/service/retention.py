@@ -1,4 +1,5 @@
-"""Old tasks are forgotten, with their plans, journals and outputs: by count for each type, and by age. A few at a time, so that nobody waits.
+"""Old tasks are forgotten, with their plans, journals and outputs: by count for each type, and by age; old events by count. A few at a time, so
+that nobody waits.
 
 As the public director does it (``max_tasks``, ``tasks_retention_period``, ``tasks_deployments_retention_period``), but hourly and not as a task.
 """
@@ -12,8 +13,9 @@ import structlog
 from msgspec import Struct, field
 
 from director.model.briefs import TaskBrief
+from director.model.rows import EventRow
 from director.ports.clock import Clock
-from director.ports.store import Store
+from director.ports.store import Changes, Store
 
 LEASE = "retention"
 PAGE = 200
@@ -28,11 +30,12 @@ _log = structlog.get_logger("retention")
 
 class RetentionSettings(Struct, frozen=True):
     """``most`` ended tasks are kept of each type; those that ended more than ``days`` ago go too (None: whatever their age). ``deployments``:
-    other days for the tasks of some."""
+    other days for the tasks of some. ``events``: as many of the newest events are kept."""
 
     most: int = 2000
     days: float | None = None
     deployments: Mapping[str, float] = field(default_factory=dict[str, float])
+    events: int = 100_000
 
     def too_old(self, task: TaskBrief, now: float) -> bool:
         """By its deployment's limit, or that of all."""
@@ -62,15 +65,30 @@ class Retention:
                 lease = await self._store.acquire(LEASE, self._owner, TERM)
                 if lease is not None:
                     count = await self.sweep()
-                    if count:
-                        _log.info("old tasks forgotten", count=count)
+                    events = await self.sweep_events()
+                    if count or events:
+                        _log.info("old tasks and events forgotten", tasks=count, events=events)
                     await self._store.release(lease)
             except Exception as error:
-                _log.error("old tasks could not be forgotten", error=str(error))
+                _log.error("old tasks and events could not be forgotten", error=str(error))
 
     async def sweep(self) -> int:
         """Once; how many tasks were forgotten. Two that sweep at once do no harm."""
         return sum([await self._sweep(type) for type in self._types])
+
+    async def sweep_events(self) -> int:
+        """Once; how many events were forgotten. They are counted by their ids, which are given without gaps but for a few."""
+        newest = await self._store.find(EventRow, newest_first=True, limit=1)
+        last = newest[0].id - self._settings.events if newest else 0
+        count = 0
+        while last > 0:
+            old = await self._store.find(EventRow, newest_first=True, limit=BATCH, before=f"{last + 1:012d}")
+            if not old:
+                break
+            await self._store.commit(Changes(delete=[(EventRow, one.key) for one in old]))
+            count += len(old)
+            await asyncio.sleep(PAUSE)
+        return count
 
     async def _sweep(self, type: str) -> int:
         now, kept, count = self._clock.now(), 0, 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from director.adapters.memory.clock import VirtualClock
 from director.adapters.memory.store import MemoryStore
-from director.model.rows import PlanRow, Task
+from director.model.rows import EventRow, PlanRow, Task
 from director.ports.store import Changes
 from director.service import retention
 from director.service.retention import DAY, Retention, RetentionSettings
@@ -37,6 +37,18 @@ async def test_many_pages_go_too() -> None:
     rows = [task(id) for id in range(1, 3 * retention.PAGE + 8)]
     left = await swept(rows, RetentionSettings(most=retention.PAGE + 3))
     assert left == [row.id for row in rows[-(retention.PAGE + 3) :]]
+
+
+async def test_the_newest_events_are_kept() -> None:
+    store = MemoryStore()
+    rows = [
+        EventRow(id=id, timestamp=0, user="admin", action="update", object_type="deployment") for id in range(1, 71)
+    ]
+    await store.commit(Changes(put=rows))
+    left = Retention(store, VirtualClock(0), (), RetentionSettings(events=25), owner="d")
+    assert await left.sweep_events() == 45
+    assert [one.id for one in await store.find(EventRow)] == list(range(46, 71))
+    assert await left.sweep_events() == 0
 
 
 async def test_what_has_not_ended_neither_goes_nor_counts() -> None:

@@ -58,7 +58,7 @@ class Check:
         """Start the CPI and look what the cloud holds. CpiError or ProbeError if that cannot be."""
         await self.subject.start()
         if self.config.has("probes.inventory"):
-            self.shared.before = await probes.inventory(self.config)
+            self.subject.there_before = self.shared.before = await probes.inventory(self.config)
 
     async def run(self, case: Case) -> Result:
         """Run one case and remove what it made."""

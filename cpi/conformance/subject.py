@@ -37,6 +37,9 @@ class Subject:
         self.formats: tuple[str, ...] = ()
         self.words: list[str] = []
         """Log lines and error messages, as they came."""
+        self.there_before: frozenset[str] = frozenset()
+        """What the inventory listed before the check began: nothing of it is ever deleted."""
+        self._honest: dict[str, bool] = {}
         self._numbers = iter(range(1, 1 << 62))
         self._flight: set[asyncio.Task[object]] = set()
 
@@ -101,6 +104,14 @@ class Subject:
         except CpiError as error:
             self.hear(f"{method}: {error.type_name}: {error.message}")
             raise
+
+    async def made_under(self, kind: str, key: str) -> str | None:
+        """What find says was made under a key. A find that answers for keys which nobody used is not believed: what it names
+        may be anybody's."""
+        if kind not in self._honest:
+            self._honest[kind] = await self.call("find", kind, fresh_key(kind)) is None
+        found = await self.call("find", kind, key) if self._honest[kind] else None
+        return found if isinstance(found, str) else None
 
     async def lose(self, method: str, arguments: Sequence[object], key: str, after: float) -> None:
         """Make a call and lose its answer after so many seconds: its worker is killed, or its executable ended."""

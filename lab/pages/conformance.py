@@ -21,7 +21,7 @@ one-shot BOSH CPI executable. `--only` takes an id or its beginning, and may sta
 why it matters, and what was seen. Exit status: 0 all passed or skipped, 1 a case failed or something was left behind, 2 nothing could be checked.
 
 Everything that a check makes it removes, after each case, after a failure, and after Ctrl-C (once: it cleans up and reports what it has). What it could not remove it names.
-It never deletes what it has not made.
+It never deletes what it has not made; give it an inventory where a CPI keeps one stemcell for each image and a director may be using that very image.
 
 Under pytest there is one test per case:
 

@@ -26,6 +26,7 @@ from cpi.conformance.run import run
 from cpi.contract import CloudError, implements
 from tests.contract.cpi import sim_probes
 from tests.contract.cpi.mistaken_disks import LosesDisks
+from tests.contract.cpi.mistaken_keys import FindsAnything
 from tests.contract.cpi.tiny_cloud import TinyCloud
 
 TREE = Path(__file__).resolve().parents[3]
@@ -98,6 +99,14 @@ def test_what_cannot_be_removed_is_named() -> None:
 
     (left,) = asyncio.run(story())
     assert left == f"vm '{next(iter(cloud.items['vm']))}' could not be removed: the cloud is away"
+
+
+def test_what_is_not_its_own_is_left_alone() -> None:
+    cloud = FindsAnything()
+    cloud.items["vm"]["theirs"] = {"key": "theirs", "agent_id": "a", "boot": 1, "env": {}, "networks": {}}
+    cloud.items["disk"]["theirs-too"] = {"key": "theirs", "size": 1, "vm": "theirs", "metadata": {}}
+    asyncio.run(run(begun(cloud), chosen(["key", "vm.create", "capacity"])))
+    assert {"theirs", "theirs-too"} <= set(cloud.inventory())
 
 
 def test_ctrl_c_ends_it_in_order(tmp_path: Path) -> None:

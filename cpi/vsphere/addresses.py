@@ -13,11 +13,12 @@ def check_free(place: Place, networks: Mapping[str, Network], names: Mapping[str
     for name, network in networks.items():
         if network.type != "manual":
             continue
-        vms = (place.read(place.network(names[name]), "vm") or {}).get("vm") or []
-        for values in place.read_all(vms, "name", "guest.ipAddress", "guest.net").values():
-            seen = {values.get("guest.ipAddress")}
-            seen |= {ip for card in values.get("guest.net") or [] for ip in card.ipAddress or []}
-            if network.ip in seen:
+        users = place.session.ask(
+            place.call, lambda content, ip=network.ip: content.searchIndex.FindAllByIp(place.dc, ip, True)
+        )
+        here = place.network(names[name])
+        for values in place.read_all(users or [], "name", "network").values():
+            if any(one._moId == here._moId for one in values.get("network") or []):
                 raise CloudError(
                     f"networks.{name}: address {network.ip} is in use by VM '{values.get('name')}' on network "
                     f"'{names[name]}'; free it, or set ensure_no_ip_conflicts to false",

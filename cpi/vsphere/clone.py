@@ -8,7 +8,7 @@ from typing import Any
 from pyVmomi import vim
 
 from cpi.contract import CloudError
-from cpi.vsphere import agent_settings, devices, placement, policy, records, stemcells, stores, tasks
+from cpi.vsphere import agent_settings, devices, placement, records, stemcells, stores, tasks
 from cpi.vsphere.inventory import Place
 from cpi.vsphere.names import instance_uuid
 from cpi.vsphere.placement import Spot
@@ -36,18 +36,11 @@ class Plan:
 def clone(place: Place, plan: Plan) -> tuple[Any, Spot]:
     """Clone it, off: linked to the stemcell's snapshot, or full where its root disk shall have another size."""
     wish = plan.wish
-    profile = policy.profile_id(place, wish.policy) if wish.policy else ""
     choice = wish.choice or stores.vm_choice(place)
     spot = placement.spot(place, wish.clusters, choice, wish.ram, wish.disk + wish.root_disk * 1024, plan.near)
-    if profile and not policy.compatible(place, profile, [spot.store]):
-        raise CloudError(
-            f"datastore '{spot.store.name}' cannot keep storage policy '{wish.policy}'", facts=place.facts()
-        )
     template, snapshot = stemcells.on_store(place, plan.stemcell, spot.store, spot.pool)
     found = list((place.read(template, "config.hardware.device") or {}).get("config.hardware.device") or [])
     where = vim.vm.RelocateSpec(datastore=spot.store.ref, pool=spot.pool, host=spot.host)
-    if profile:
-        where.profile = [vim.vm.DefinedProfileSpec(profileId=profile)]
     where.diskMoveType = "moveAllDiskBackingsAndDisallowSharing" if wish.root_disk else "createNewChildDiskBacking"
     spec = vim.vm.CloneSpec(
         location=where, powerOn=False, template=False, snapshot=snapshot, config=_config(place, plan, spot, found)

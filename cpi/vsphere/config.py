@@ -11,6 +11,7 @@ from cpi.vsphere import shape
 from cpi.vsphere.shape import Shape, anything, either, flag, hash_of, list_of, one_of, refused, seconds, text, whole
 
 NO_NSX = "there is no NSX manager that it was tried against; leave NSX to the port group or segment named as network"
+NO_POLICY = "there is no policy service that it was tried against; name datastores, or a pattern of theirs"
 RULE: Shape = {"name": text, "type": one_of("separate_vms")}
 CLUSTER: Shape = {
     "resource_pool": text,
@@ -94,7 +95,7 @@ PROPERTIES: Shape = {
     "cpu_reserve_full_mhz": flag,
     "memory_reservation_locked_to_max": flag,
     "ensure_no_ip_conflicts": flag,
-    "vm_storage_policy_name": text,
+    "vm_storage_policy_name": refused(NO_POLICY),
     "vmx_options": shape.scalars,
     "nsx": refused(NO_NSX),
     "nsxt": refused(NO_NSX),
@@ -145,7 +146,6 @@ class Config:
     reserve_cpu: bool = False
     lock_memory: bool = False
     no_ip_conflicts: bool = True
-    storage_policy: str = ""
     vmx_options: Mapping[str, str] = field(default_factory=dict[str, str])
     mbus: str = ""
     ntp: tuple[str, ...] = ()
@@ -185,7 +185,6 @@ class Config:
             reserve_cpu=found.get("cpu_reserve_full_mhz", False),
             lock_memory=found.get("memory_reservation_locked_to_max", False),
             no_ip_conflicts=found.get("ensure_no_ip_conflicts", True),
-            storage_policy=found.get("vm_storage_policy_name", ""),
             vmx_options=found.get("vmx_options") or {},
             mbus=agent.get("mbus") or found.get("mbus") or "",
             ntp=tuple(agent.get("ntp") or found.get("ntp") or ()),

@@ -44,7 +44,7 @@ def join(place: Place, spot: Spot, vm: Any, apart: Sequence[str], vm_group: str,
 
 
 def leave(place: Place, vm: Any) -> None:
-    """Take a VM that goes out of rules and groups; those that keep nobody any more go too."""
+    """Take a VM that goes out of rules and groups; those that keep nobody any more go too. Its override vCenter drops."""
     host = (place.read(vm, "runtime.host") or {}).get("runtime.host")
     ref = (place.read(host, "parent") or {}).get("parent") if host is not None else None
     if not isinstance(ref, vim.ClusterComputeResource):
@@ -70,8 +70,6 @@ def leave(place: Place, vm: Any) -> None:
                 spec.rulesSpec.append(_edited(rule) if len(rule.vm) > 1 else _dropped(rule))
             elif isinstance(rule, EX.VmHostRuleInfo) and rule.vmGroupName in emptied:
                 spec.rulesSpec.append(_dropped(rule))
-        if any(one.key == vm for one in now["configurationEx.drsVmConfig"]):
-            spec.drsVmConfigSpec = [EX.DrsVmConfigSpec(operation="remove", removeKey=vm)]
         _reconfigure(place, ref, spec)
 
 
@@ -84,7 +82,7 @@ def _reconfigure(place: Place, ref: Any, spec: Any) -> None:
 
 
 def _now(place: Place, ref: Any) -> dict[str, list[Any]]:
-    paths = ("configurationEx.rule", "configurationEx.group", "configurationEx.drsVmConfig")
+    paths = ("configurationEx.rule", "configurationEx.group")
     values = place.read(ref, *paths) or {}
     return {path: list(values.get(path) or []) for path in paths}
 

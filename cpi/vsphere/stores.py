@@ -57,8 +57,7 @@ def of_cluster(place: Place, cluster: Any) -> list[Store]:
 
 def of_datacenter(place: Place) -> list[Store]:
     """All of the datacenter."""
-    found = reads.below(place.session, place.call, place.roots["datastoreFolder"], vim.Datastore, PATHS)
-    return [_store(ref, values) for ref, values in found]
+    return _stores(place, (place.read(place.dc, "datastore") or {}).get("datastore") or [])
 
 
 def chosen(place: Place, stores: Iterable[Store], choice: Choice) -> list[Store]:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from cpi.contract import CloudError, Json, Network
 from cpi.vsphere import shape
-from cpi.vsphere.config import DATACENTER, DISK_TYPES, NO_NSX, Cluster, Config
+from cpi.vsphere.config import DATACENTER, DISK_TYPES, NO_NSX, NO_POLICY, Cluster, Config
 from cpi.vsphere.shape import Shape, anything, flag, hash_of, list_of, one_of, refused, text, whole
 from cpi.vsphere.stores import Choice
 
@@ -26,7 +26,7 @@ VM: Shape = {
     "memory_reservation_locked_to_max": flag,
     "upgrade_hw_version": flag,
     "datastores": list_of(anything),
-    "storage_policy": hash_of({"name": text}, "name"),
+    "storage_policy": refused(NO_POLICY),
     "vm_group": text,
     "tags": list_of(hash_of({"category": text, "tag": text}, "category", "tag")),
     "vmx_options": shape.scalars,
@@ -62,7 +62,6 @@ class VmWish:
     tags: tuple[tuple[str, str], ...]
     vmx_options: Mapping[str, str]
     root_disk: int
-    policy: str = ""
     pci: tuple[tuple[int, int], ...] = ()
     vgpus: tuple[str, ...] = ()
 
@@ -89,7 +88,6 @@ class VmWish:
             tags=tuple((tag["category"], tag["tag"]) for tag in found.get("tags") or []),
             vmx_options={**config.vmx_options, **(found.get("vmx_options") or {})},
             root_disk=found.get("root_disk_size_gb", 0),
-            policy=(found.get("storage_policy") or {}).get("name", config.storage_policy),
             pci=tuple((one["vendor_id"], one["device_id"]) for one in found.get("pci_passthroughs") or []),
             vgpus=tuple(found.get("vgpus") or ()),
         )

@@ -7,7 +7,17 @@ from typing import Any, cast
 
 from pyVmomi import vim, vmodl
 
-from cpi.contract import CloudError, CpiError, Facts, Json, Network, VmCreated, VMCreationFailed, VMNotFound
+from cpi.contract import (
+    CloudError,
+    CpiError,
+    DeadlineExceeded,
+    Facts,
+    Json,
+    Network,
+    VmCreated,
+    VMCreationFailed,
+    VMNotFound,
+)
 from cpi.vsphere import addresses, agent_settings, devices, metadata, records, rules, tasks
 from cpi.vsphere.clone import Plan, changes_of, clone
 from cpi.vsphere.errors import AnswerLost, sentence, told
@@ -140,6 +150,9 @@ def _make(place: Place, plan: Plan) -> None:
 
 
 def _failed(place: Place, cid: str, error: Exception) -> CpiError:
+    cause: Any = error.error if isinstance(error, tasks.TaskFailed) else error
+    if isinstance(cause, DeadlineExceeded):
+        return cause  # there is no time to remove anything: find does, by the key
     cleanup = ""
     try:
         found = place.find_vm(cid)
@@ -147,7 +160,6 @@ def _failed(place: Place, cid: str, error: Exception) -> CpiError:
             remove(place, found, cid)
     except (CpiError, vmodl.MethodFault) as second:
         cleanup = f"{second}; delete_vm '{cid}' tries again"
-    cause: Any = error.error if isinstance(error, tasks.TaskFailed) else error
     if isinstance(cause, CpiError) and type(cause) is not CloudError and not cleanup:
         return cause
     reason = cause.message if isinstance(cause, CpiError) else sentence(cause)

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"syscall"
 
-	_ "github.com/vmware/govmomi/pbm/simulator"
 	"github.com/vmware/govmomi/simulator"
 	_ "github.com/vmware/govmomi/vapi/simulator"
 )

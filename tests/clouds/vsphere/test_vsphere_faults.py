@@ -34,7 +34,7 @@ def test_a_killed_session_is_renewed(cloud, api, wire, stemcell):
     api.content.sessionManager.TerminateSession([session])
     cid = through.create_vm(stemcell)
     assert api.vm(cid).runtime.powerState == "poweredOn"
-    assert session not in wire.cookies or len(wire.cookies) == 2
+    assert len(wire.cookies - {"", session}) == 1
 
 
 def test_a_session_killed_while_many_calls_use_it(cloud, api, wire, stemcell):
@@ -51,7 +51,7 @@ def test_a_session_killed_while_many_calls_use_it(cloud, api, wire, stemcell):
     threads = [threading.Thread(target=make, args=(number,)) for number in range(4)]
     for thread in threads:
         thread.start()
-    for session in list(wire.cookies):
+    for session in wire.cookies - {""}:
         api.content.sessionManager.TerminateSession([session])
     for thread in threads:
         thread.join()
@@ -267,7 +267,8 @@ def test_a_vm_that_vanished(cloud, api, stemcell):
 
 def test_a_disk_that_vanished(cloud, api, stemcell):
     vm, disk = cloud.create_vm(stemcell), cloud.create_disk()
-    api.run(api.content.virtualDiskManager.DeleteVirtualDisk_Task(f"[LocalDS_0] BOSH_Disks/{disk}.vmdk", api.dc))
+    api.content.virtualDiskManager.DeleteVirtualDisk_Task(f"[LocalDS_0] BOSH_Disks/{disk}.vmdk", api.dc)
+    assert f"[LocalDS_0] BOSH_Disks/{disk}.vmdk" not in api.files()
     assert cloud.call("has_disk", disk) is False
     assert isinstance(refused(disk, cloud.call, "attach_disk", vm, disk), DiskNotFound)
     cloud.call("delete_disk", disk)

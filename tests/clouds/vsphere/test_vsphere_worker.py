@@ -24,6 +24,7 @@ class Worker:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
         self.lines = []
+        self.number = 0
         assert "ready" in self.line()
 
     def line(self):
@@ -33,7 +34,8 @@ class Worker:
 
     def send(self, method, *arguments, key=None):
         context = {**self.properties, "director_uuid": "d", "request_id": "cpi-1", **({"key": key} if key else {})}
-        request = {"id": 1, "method": method, "arguments": arguments, "context": context, "api_version": 3}
+        self.number += 1
+        request = {"id": self.number, "method": method, "arguments": arguments, "context": context, "api_version": 3}
         self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
 

@@ -7,6 +7,7 @@ import json
 import ssl
 import urllib.parse
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 from pyVim.connect import Disconnect, SmartConnect
@@ -71,6 +72,23 @@ class Api:
             top = self.folder_of(name)
             found += [f"[{name}] {path.relative_to(top)}" for path in top.rglob("*") if path.is_file()]
         return sorted(found)
+
+    @contextmanager
+    def datastore_of_one_host(self, cluster, name, folder, pod=None):
+        """A datastore that one host of the cluster sees, in a datastore cluster if one is named; the folder of its files.
+
+        The simulator cannot destroy what is in a datastore cluster: there it stays."""
+        host = self.named(vim.ClusterComputeResource, cluster).host[0]
+        place = folder / name
+        place.mkdir()
+        made = host.configManager.datastoreSystem.CreateLocalDatastore(name, str(place))
+        try:
+            if pod:
+                self.run(self.named(vim.StoragePod, pod).MoveIntoFolder_Task([made]))
+            yield place
+        finally:
+            if not pod:
+                self.run(made.Destroy_Task())
 
     def run(self, task):
         state = task.info.state

@@ -60,7 +60,7 @@ def delete(place: Place, cid: str) -> None:
         found = find(place, cid)
         if found is None:
             return
-        holder = files.holder(place, found.store, found.path)
+        holder = files.holder(place, found.path)
         if holder is not None:
             raise CloudError(f"disk '{cid}' is attached to VM '{holder[1]}'; detach it first", facts=place.facts())
         _run(place, f"delete disk '{cid}'", lambda m: m.DeleteVirtualDisk_Task(found.path, place.dc), ("FileNotFound",))
@@ -92,7 +92,7 @@ def attach(place: Place, vm_cid: str, disk_cid: str) -> DiskHint:
         found = _devices(place, vm, vm_cid)
         device = _device(found, disk.path)
         if device is None:
-            holder = files.holder(place, disk.store, disk.path)
+            holder = files.holder(place, disk.path)
             if holder is not None:
                 raise CloudError(f"disk '{disk_cid}' is attached to VM '{holder[1]}'; detach it first", facts=place.facts())  # fmt: skip
             disk = _moved(place, vm, disk)
@@ -138,7 +138,7 @@ def resize(place: Place, cid: str, size: int) -> None:
             return
         if disk.store.free < (size - has) * MIB + stores.HEADROOM:
             stores.roomy(place, [disk.store], stores.disk_choice(place), (size - has) * MIB)
-        holder = files.holder(place, disk.store, disk.path)
+        holder = files.holder(place, disk.path)
         if holder is None:
             _run(place, what, lambda m: m.ExtendVirtualDisk_Task(disk.path, place.dc, size * 1024, False))
             return

@@ -6,7 +6,7 @@ from typing import Any
 
 from pyVmomi import vim
 
-from cpi.vsphere import tasks
+from cpi.vsphere import reads, tasks
 from cpi.vsphere.inventory import Place
 from cpi.vsphere.stores import Store
 
@@ -66,11 +66,11 @@ def capacity(place: Place, store: Store, path: str) -> int | None:
     return sizes[0] // 1024 if sizes else None
 
 
-def holder(place: Place, store: Store, path: str) -> tuple[Any, str] | None:
-    """The VM that a disk is attached to, and its name."""
-    vms = (place.read(store.ref, "vm") or {}).get("vm") or []
-    for id, values in place.read_all(vms, "name", "layout.disk").items():
+def holder(place: Place, path: str) -> tuple[Any, str] | None:
+    """The VM below `vm_folder` that a disk is attached to, and its name."""
+    paths = ("name", "layout.disk")
+    for vm, values in reads.below(place.session, place.call, place.vm_folder(), vim.VirtualMachine, paths):
         layouts = values.get("layout.disk") or []
         if any(path in (layout.diskFile or []) for layout in layouts):
-            return next(vm for vm in vms if vm._moId == id), str(values.get("name"))
+            return vm, str(values.get("name"))
     return None

@@ -72,7 +72,7 @@ def find(place: Place, cid: str) -> Disk | None:
     meant = {store.id for store in stores.chosen(place, known, stores.disk_choice(place))}
     for store in sorted(known, key=lambda store: store.id not in meant):
         path = path_of(place, store, cid)
-        if store.usable and files.exists(place, path):
+        if store.usable and files.exists(place, store, path):
             return Disk(cid, store, path)
     return None
 

@@ -10,16 +10,10 @@ from cpi.vsphere import reads, tasks
 from cpi.vsphere.inventory import Place
 from cpi.vsphere.stores import Store
 
-MISSING = (vim.fault.FileNotFound, vim.fault.CannotAccessFile)
 
-
-def exists(place: Place, path: str) -> bool:
-    """Whether a disk is at this path."""
-    try:
-        place.session.ask(place.call, lambda content: content.virtualDiskManager.QueryVirtualDiskUuid(path, place.dc))
-    except MISSING:
-        return False
-    return True
+def exists(place: Place, store: Store, path: str) -> bool:
+    """Whether a disk is at this path. The folder is searched: a disk that a running VM holds cannot be opened."""
+    return _look(place, store, path, vim.host.DatastoreBrowser.VmDiskQuery()) is not None
 
 
 def folder(place: Place, path: str) -> None:
@@ -44,26 +38,10 @@ def remove(place: Place, path: str) -> None:
 
 def capacity(place: Place, store: Store, path: str) -> int | None:
     """A disk's size in MiB, None if vCenter does not tell."""
-    browser = (place.read(store.ref, "browser") or {})["browser"]
-    folder, _, name = path.rpartition("/")
-    flags = vim.host.DatastoreBrowser.VmDiskQuery.Details(capacityKb=True)
-    spec = vim.host.DatastoreBrowser.SearchSpec(
-        query=[vim.host.DatastoreBrowser.VmDiskQuery(details=flags)],
-        matchPattern=[name],
-        details=vim.host.DatastoreBrowser.FileInfo.Details(
-            fileType=True, fileSize=True, modification=False, fileOwner=False
-        ),
-    )
-    try:
-        found = tasks.run(
-            place.session, place.call, f"look at {path}", lambda _: browser.SearchDatastore_Task(folder, spec)
-        )
-    except tasks.TaskFailed as failed:
-        if failed.of("FileNotFound"):
-            return None
-        raise failed.error from failed
-    sizes = [int(one.capacityKb) for one in found.file if one.path == name and getattr(one, "capacityKb", None)]
-    return sizes[0] // 1024 if sizes else None
+    details = vim.host.DatastoreBrowser.VmDiskQuery.Details(capacityKb=True)
+    found = _look(place, store, path, vim.host.DatastoreBrowser.VmDiskQuery(details=details))
+    size = getattr(found, "capacityKb", None)
+    return int(size) // 1024 if size else None
 
 
 def holder(place: Place, path: str) -> tuple[Any, str] | None:
@@ -74,3 +52,21 @@ def holder(place: Place, path: str) -> tuple[Any, str] | None:
         if any(path in (layout.diskFile or []) for layout in layouts):
             return vm, str(values.get("name"))
     return None
+
+
+def _look(place: Place, store: Store, path: str, query: Any) -> Any:
+    browser = (place.read(store.ref, "browser") or {})["browser"]
+    folder, _, name = path.rpartition("/")
+    flags = vim.host.DatastoreBrowser.FileInfo.Details(
+        fileType=True, fileSize=True, modification=False, fileOwner=False
+    )
+    spec = vim.host.DatastoreBrowser.SearchSpec(query=[query], matchPattern=[name], details=flags)
+    try:
+        found = tasks.run(
+            place.session, place.call, f"look for {path}", lambda _: browser.SearchDatastore_Task(folder, spec)
+        )
+    except tasks.TaskFailed as failed:
+        if failed.of("FileNotFound"):
+            return None
+        raise failed.error from failed
+    return next((one for one in found.file or [] if one.path == name), None)

@@ -63,7 +63,7 @@ def find(place: Place, cid: str) -> Disk | None:
     tasks.settle(place.session, place.call)
     for store in stores.of_datacenter(place):
         path = _path(place, store, cid)
-        if store.usable and files.exists(place, path):
+        if store.usable and files.exists(place, store, path):
             return Disk(cid, store, path)
     return None
 

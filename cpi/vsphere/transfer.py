@@ -8,21 +8,29 @@ import json
 import urllib.parse
 from typing import IO, Any
 
+from pyVmomi import vim
+
 from cpi.contract import CloudError, Facts
 from cpi.vsphere.errors import AnswerLost
 from cpi.vsphere.inventory import Place
 
 REST_TIMEOUT = 60.0
+UNAUTHORIZED, TOO_MANY, SERVER_ERROR = 401, 429, 500
 
 
 def put_file(place: Place, store: str, path: str, data: bytes) -> None:
     """Write a file on a datastore."""
     query = urllib.parse.urlencode({"dcPath": place.roots["path"], "dsName": store})
     target = f"/folder/{urllib.parse.quote(path)}?{query}"
-    headers = {"Cookie": place.session.cookie(), "Content-Type": "application/octet-stream"}
 
     def put(_content: Any) -> int:
-        return _send(place, "PUT", place.config.host, place.config.port, target, data, headers)[0]
+        headers = {"Cookie": place.session.cookie(), "Content-Type": "application/octet-stream"}
+        status = _send(place, "PUT", place.config.host, place.config.port, target, data, headers)[0]
+        if status == UNAUTHORIZED:
+            raise vim.fault.NotAuthenticated()
+        if status >= SERVER_ERROR or status == TOO_MANY:
+            raise http.client.HTTPException(f"{status} for {target.partition('?')[0]}")
+        return status
 
     status = place.session.ask(place.call, put)  # the same bytes again do no harm
     if status not in (200, 201, 204):

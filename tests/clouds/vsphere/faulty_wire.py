@@ -54,7 +54,8 @@ class Wire:
 
     def meet(self, method):
         for fault in self.faults:
-            if fault.method in (method, "*") and fault.met < fault.times:
+            path = fault.method.startswith("/") and method.startswith(fault.method)
+            if (path or fault.method == method) and fault.met < fault.times:
                 fault.met += 1
                 return fault
         return None

@@ -94,6 +94,15 @@ def test_refused_requests_are_asked_again(cloud, api, wire, stemcell, status):
     assert one_vm(api, cloud, cid)
 
 
+@pytest.mark.parametrize("status", [401, 500, 503])
+def test_a_settings_file_that_is_not_taken_at_first(cloud, api, wire, stemcell, status):
+    through = cloud.through(wire)
+    fault = wire.fault("/folder/", "refuse", status=status)
+    cid = through.create_vm(stemcell)
+    assert fault.met == 1
+    assert f"[LocalDS_0] {cid}/env.iso" in api.files()
+
+
 @pytest.mark.parametrize(
     "method", ["CloneVM_Task", "ReconfigVM_Task", "PowerOnVM_Task", "WaitForUpdatesEx", "CreateFilter"]
 )

@@ -156,7 +156,7 @@ def attached_to(place: Place, vm_cid: str) -> list[str]:
 
 def persistent(place: Place, found: list[Any]) -> list[tuple[str, Any]]:
     """CID and device of each persistent disk among a VM's devices."""
-    folder = place.config.datacenter.disk_path.strip("/")
+    folder = folder_of(place)
     named: list[tuple[str, Any]] = []
     for device in devices.disks_of(found):
         path = str(device.backing.fileName).partition("] ")[2]
@@ -178,7 +178,12 @@ def held(place: Place, cid: str) -> Disk:
 
 def path_of(place: Place, store: Store, cid: str) -> str:
     """Where its file lies on a datastore."""
-    return f"[{store.name}] {place.config.datacenter.disk_path.strip('/')}/{cid}.vmdk"
+    return f"[{store.name}] {folder_of(place)}/{cid}.vmdk"
+
+
+def folder_of(place: Place) -> str:
+    """The folder of disks on each datastore."""
+    return place.config.datacenter.disk_path.strip("/")
 
 
 def _moved(place: Place, vm: Any, disk: Disk) -> Disk:

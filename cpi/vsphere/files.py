@@ -54,19 +54,30 @@ def holder(place: Place, path: str) -> tuple[Any, str] | None:
     return None
 
 
+def disks_in(place: Place, store: Store, folder: str) -> set[str]:
+    """Names of the disks in a folder of a datastore, without their ending."""
+    path = f"[{store.name}] {folder}"
+    found = _search(place, store, path, "*.vmdk", vim.host.DatastoreBrowser.VmDiskQuery())
+    return {str(one.path).removesuffix(".vmdk") for one in found}
+
+
 def _look(place: Place, store: Store, path: str, query: Any) -> Any:
-    browser = (place.read(store.ref, "browser") or {})["browser"]
     folder, _, name = path.rpartition("/")
+    return next((one for one in _search(place, store, folder, name, query) if one.path == name), None)
+
+
+def _search(place: Place, store: Store, folder: str, pattern: str, query: Any) -> list[Any]:
+    browser = (place.read(store.ref, "browser") or {})["browser"]
     flags = vim.host.DatastoreBrowser.FileInfo.Details(
         fileType=True, fileSize=True, modification=False, fileOwner=False
     )
-    spec = vim.host.DatastoreBrowser.SearchSpec(query=[query], matchPattern=[name], details=flags)
+    spec = vim.host.DatastoreBrowser.SearchSpec(query=[query], matchPattern=[pattern], details=flags)
     try:
         found = tasks.run(
-            place.session, place.call, f"look for {path}", lambda _: browser.SearchDatastore_Task(folder, spec)
+            place.session, place.call, f"look into {folder}", lambda _: browser.SearchDatastore_Task(folder, spec)
         )
     except tasks.TaskFailed as failed:
         if failed.of("FileNotFound"):
-            return None
+            return []
         raise failed.error from failed
-    return next((one for one in found.file or [] if one.path == name), None)
+    return list(found.file or [])

@@ -22,7 +22,7 @@ from cpi.contract import (
     VmStatus,
     implements,
 )
-from cpi.vsphere import disks, snapshots, status, stemcells, vms
+from cpi.vsphere import adoption, disks, snapshots, status, stemcells, vms
 from cpi.vsphere.config import Config
 from cpi.vsphere.errors import AnswerLost, told
 from cpi.vsphere.inventory import Place, place
@@ -178,17 +178,14 @@ def calculate_vm_cloud_properties(requirements: Json) -> Json:
 
 @implements
 def find(call: Call, kind: Kind, key: str) -> str | None:
-    """What was created under a key. A disk whose type names it is not found by a key: its name is its CID."""
-    match kind:
-        case "vm":
-            return _done(call, lambda there: vms.find(there, cid_of("vm", key)))
-        case "disk":
-            return _done(call, lambda there: disks.settled(there, cid_of("disk", key)))
-        case "stemcell":
-            return _done(call, lambda there: stemcells.find(there, cid_of("sc", key)))
-        case "snapshot":
-            cid = cid_of("snapshot", key)
-            return _done(call, lambda there: cid if snapshots.find(there, cid) is not None else None)
+    """See adoption.find."""
+    return _done(call, lambda there: adoption.find(there, kind, key))
+
+
+@implements
+def find_all(call: Call, kind: Kind, keys: Sequence[str]) -> Mapping[str, str]:
+    """See adoption.find_all."""
+    return _done(call, lambda there: adoption.find_all(there, kind, keys))
 
 
 @implements

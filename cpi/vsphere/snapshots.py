@@ -60,7 +60,6 @@ def delete(place: Place, cid: str) -> None:
 
 def find(place: Place, cid: str) -> Disk | None:
     """The copy of this CID."""
-    tasks.settle(place.session, place.call)
     for store in stores.of_datacenter(place):
         path = _path(place, store, cid)
         if store.usable and files.exists(place, store, path):
@@ -68,5 +67,16 @@ def find(place: Place, cid: str) -> Disk | None:
     return None
 
 
+def settled(place: Place, cid: str) -> str | None:
+    """The CID if the copy is there once all that vCenter has in hand is done."""
+    tasks.settle(place.session, place.call)
+    return cid if find(place, cid) is not None else None
+
+
+def folder_of(place: Place) -> str:
+    """The folder of snapshots on each datastore."""
+    return f"{disks.folder_of(place)}/{FOLDER}"
+
+
 def _path(place: Place, store: Store, cid: str) -> str:
-    return f"[{store.name}] {place.config.datacenter.disk_path.strip('/')}/{FOLDER}/{cid}.vmdk"
+    return f"[{store.name}] {folder_of(place)}/{cid}.vmdk"

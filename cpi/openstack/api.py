@@ -111,7 +111,9 @@ class Api:
             tries += 1
             try:
                 answer = self._send(method, path, body, params, data)
-            except (failures.ConnectFailure, failures.UnknownConnectionError) as error:
+            except failures.SSLError as error:
+                raise Unreachable(self.name, self.where(), str(error), self._effects.any) from error
+            except failures.ConnectionError as error:
                 sent = not _never_left(error)
                 if not repeatable and sent:
                     self._effects.any = True

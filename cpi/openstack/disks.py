@@ -35,7 +35,7 @@ def create(cloud: Cloud, size: int, properties: Json, vm_cid: str | None) -> str
             settled = _rested(cloud, str(present["id"]))
             if settled is not None and settled["status"] in ("available", "in-use"):
                 return str(present["id"])
-            cloud.cinder.delete(f"/volumes/{present['id']}")
+            _remove(cloud, str(present["id"]))
         body: dict[str, Any] = {
             "name": mark.name,
             "size": gib_of(size),
@@ -59,7 +59,7 @@ def create(cloud: Cloud, size: int, properties: Json, vm_cid: str | None) -> str
                                  f"{now['status'] if now else 'gone'}; see cinder's log",
                                  facts=Facts(endpoint=cloud.cinder.where()))  # fmt: skip
         except BaseException:
-            cloud.cinder.delete(f"/volumes/{cid}")
+            _remove(cloud, cid)
             raise
         return cid
 
@@ -72,12 +72,7 @@ def delete(cloud: Cloud, cid: str) -> None:
             return
         if now["status"] == "in-use":
             raise CloudError(f"disk '{cid}' is attached to VM {_holder(now) or '(unknown)'}; detach it first")
-        if not cloud.cinder.delete(f"/volumes/{cid}"):
-            return
-        left = cloud.await_volume(cid, lambda found: found is None or found["status"].startswith("error_"))
-        if left is not None:
-            raise CloudError(f"disk '{cid}' cannot be deleted: cinder at {cloud.cinder.where()} leaves it {left['status']}; "
-                             "see cinder's log", facts=Facts(endpoint=cloud.cinder.where()))  # fmt: skip
+        _remove(cloud, cid)
 
 
 def exists(cloud: Cloud, cid: str) -> bool:
@@ -196,16 +191,26 @@ def find(cloud: Cloud, key: str) -> str | None:
         for other in _all_of_mark(cloud, mark):
             if other["id"] != cid and other["status"] != "deleting":
                 cloud.call.log(f"volume {other['id']} was made besides '{cid}': it is removed")
-                cloud.cinder.delete(f"/volumes/{other['id']}")
+                _remove(cloud, str(other["id"]))
         if now is not None and not now["status"].startswith("error"):
             return cid
-        cloud.cinder.delete(f"/volumes/{cid}")
+        _remove(cloud, cid)
         return None
 
 
 def gib_of(mib: int) -> int:
     """Whole GiB that hold so many MiB, at least 1."""
     return max(1, -(-mib // MIB))
+
+
+def _remove(cloud: Cloud, cid: str) -> None:
+    """Delete it and wait until it is gone."""
+    if not cloud.cinder.delete(f"/volumes/{cid}"):
+        return
+    left = cloud.await_volume(cid, lambda found: found is None or found["status"].startswith("error_"))
+    if left is not None:
+        raise CloudError(f"disk '{cid}' cannot be deleted: cinder at {cloud.cinder.where()} leaves it {left['status']}; "
+                         "see cinder's log", facts=Facts(endpoint=cloud.cinder.where()))  # fmt: skip
 
 
 def _needed(cloud: Cloud, cid: str) -> Document:

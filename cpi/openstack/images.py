@@ -20,6 +20,14 @@ from cpi.openstack.refusals import AnswerLost, Refused, told
 LIGHT = " light"
 """Ends the CID of a light stemcell: its image is not ours to delete."""
 UPLOADS = 3
+OWN = frozenset({
+    "id", "name", "status", "visibility", "owner", "size", "virtual_size", "checksum", "protected", "tags", "file",
+    "schema", "self", "locations", "direct_url", "stores", "created_at", "updated_at", "deleted", "deleted_at",
+    "is_public", "min_disk", "min_ram", "container_format", "disk_format", "hidden", "os_hidden", "os_hash_algo",
+    "os_hash_value",
+})  # fmt: skip
+"""Words that glance keeps for itself: a tag of this name becomes `tag_NAME`."""
+QCOW2 = b"QFI\xfb"
 
 
 def create(cloud: Cloud, image_path: str, properties: Json, env: Json) -> str:
@@ -40,7 +48,10 @@ def create(cloud: Cloud, image_path: str, properties: Json, env: Json) -> str:
         if made is not None:
             cloud.glance.delete(f"/images/{made['id']}")
         image = marks.create(
-            cloud.call, lambda: _declare(cloud, wanted, mark, env), lambda: _by_mark(cloud, mark), "create the image"
+            cloud.call,
+            lambda: _declare(cloud, wanted, wanted.disk_format or _format_of(path), mark, env),
+            lambda: _by_mark(cloud, mark),
+            "create the image",
         )
         cid = str(image["id"])
         try:
@@ -90,19 +101,25 @@ def _by_mark(cloud: Cloud, mark: Mark) -> Document | None:
     return next((one for one in found if one["status"] == "active"), None) or marks.first(found)
 
 
-def _declare(cloud: Cloud, wanted: StemcellProperties, mark: Mark, env: Json) -> Document:
+def _declare(cloud: Cloud, wanted: StemcellProperties, disk_format: str, mark: Mark, env: Json) -> Document:
     tags = cast("dict[str, object]", env.get("tags") or {})
-    extra = {key: value for key, value in marks.clean({k: str(v) for k, v in tags.items()}).items()}
+    shown = marks.clean({key: str(value) for key, value in tags.items()})
+    extra = {f"tag_{key}" if key in OWN else key: value for key, value in shown.items()}
     body = {
         **{key: value for key, value in extra.items() if key not in wanted.image},
         **wanted.image,
         "name": wanted.name,
-        "disk_format": wanted.disk_format,
+        "disk_format": disk_format,
         "container_format": wanted.container_format,
         "visibility": "public" if cloud.config.public_stemcells else "private",
         **marks.metadata_of(cloud.call, mark),
     }
     return cloud.glance.post("/images", body)
+
+
+def _format_of(path: Path) -> str:
+    with _disk_of(path) as (data, _):
+        return "qcow2" if data.read(len(QCOW2)) == QCOW2 else "raw"
 
 
 def _upload(cloud: Cloud, cid: str, path: Path) -> None:

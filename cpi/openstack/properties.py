@@ -108,7 +108,8 @@ def volume_type_of(given: Json, config: Config) -> str:
 
 @dataclass(frozen=True, slots=True)
 class StemcellProperties:
-    """`image_id` makes it a light one. `image` are properties of the image in glance."""
+    """`image_id` makes it a light one. `image` are properties of the image in glance. `disk_format` may be empty: what the
+    disk itself says."""
 
     name: str
     image_id: str
@@ -135,7 +136,7 @@ class StemcellProperties:
         return cls(
             name=f"{name}/{version}" if version else name,
             image_id=fields.text("image_id"),
-            disk_format=fields.choice("disk_format", "qcow2", IMAGE_FORMATS),
+            disk_format=fields.choice("disk_format", "", ("", *IMAGE_FORMATS)),
             container_format=fields.choice("container_format", "bare", ("bare", "ovf", "ova", "aki", "ari", "ami")),
             image=image,
         )

@@ -74,7 +74,7 @@ def _settled(cloud: Cloud, cid: str) -> bool:
     """Whether it becomes whole; one in error is removed."""
     now = cloud.await_snapshot(cid, lambda found: found is None or found["status"] in DONE)
     if now is not None and now["status"] != "available":
-        cloud.cinder.delete(f"/snapshots/{cid}")
+        delete(cloud, cid)
     return now is not None and now["status"] == "available"
 
 

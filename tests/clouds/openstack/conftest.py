@@ -1,0 +1,67 @@
+"""The OpenStack lab (found running, or brought up for these tests), a project in it, a worker with the plugin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab.openstack import house, places
+from lab.openstack.stack import Stack
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.clouds)
+            item.add_marker(pytest.mark.timeout(240))
+
+
+@pytest.fixture(scope="session")
+def stack():
+    pytest.importorskip("openstack", reason="the OpenStack CPI's packages are not installed: bin/setup --clouds")
+    directory = places.state()
+    known = Stack.load(directory)
+    ran = known is not None and bool(known.processes())
+    yield house.up(directory)
+    if not ran:
+        house.down(directory)
+
+
+@pytest.fixture(scope="session")
+def tenant(stack, tmp_path_factory):
+    from tests.clouds.openstack.tenant import Tenant
+
+    made = Tenant(stack, tmp_path_factory.mktemp("openstack"))
+    yield made
+    made.remove()
+
+
+@pytest.fixture(scope="session")
+def cpi(tenant):
+    from tests.clouds.openstack.tenant import Cpi
+
+    worker = Cpi(tenant.properties)
+    yield worker
+    worker.close()
+
+
+@pytest.fixture(scope="session")
+def stemcell(tenant, cpi):
+    """A heavy stemcell for VMs."""
+    from tests.clouds.openstack.tenant import stemcell_archive
+
+    archive = stemcell_archive(tenant.folder / "image")
+    cid = cpi("create_stemcell", str(archive), {"name": "m", "version": "1", "disk_format": "raw"})
+    yield cid
+    cpi("delete_stemcell", cid)
+
+
+@pytest.fixture
+def same(tenant):
+    """What the project has after a test is what it had before."""
+    before = tenant.inventory()
+    yield
+    assert tenant.inventory() == before

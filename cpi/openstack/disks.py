@@ -47,6 +47,7 @@ def create(cloud: Cloud, size: int, properties: Json, vm_cid: str | None) -> str
             body["availability_zone"] = _zone_of(cloud, vm_cid)
         volume = marks.create(
             cloud.call,
+            mark,
             lambda: cloud.cinder.post("/volumes", {"volume": body})["volume"],
             lambda: _of_mark(cloud, mark),
             "create the volume",
@@ -61,6 +62,8 @@ def create(cloud: Cloud, size: int, properties: Json, vm_cid: str | None) -> str
         except BaseException:
             _remove(cloud, cid)
             raise
+        if mark.doubtful:
+            _only(cloud, mark, cid)
         return cid
 
 
@@ -188,10 +191,7 @@ def find(cloud: Cloud, key: str) -> str | None:
             return None
         cid = str(found["id"])
         now = cloud.await_volume(cid, lambda one: one is None or one["status"] in RESTING)
-        for other in _all_of_mark(cloud, mark):
-            if other["id"] != cid and other["status"] != "deleting":
-                cloud.call.log(f"volume {other['id']} was made besides '{cid}': it is removed")
-                _remove(cloud, str(other["id"]))
+        _only(cloud, mark, cid)
         if now is not None and not now["status"].startswith("error"):
             return cid
         _remove(cloud, cid)
@@ -241,6 +241,14 @@ def _of_mark(cloud: Cloud, mark: Mark) -> Document | None:
 
 def _all_of_mark(cloud: Cloud, mark: Mark) -> list[Document]:
     return cloud.cinder.pages("/volumes/detail", "volumes", {"metadata": f"{{'{marks.KEY}': '{mark.text}'}}"})
+
+
+def _only(cloud: Cloud, mark: Mark, cid: str) -> None:
+    """Remove others of the mark: a request that was sent twice may have made two."""
+    for other in _all_of_mark(cloud, mark):
+        if other["id"] != cid and other["status"] != "deleting":
+            cloud.call.log(f"volume {other['id']} was made besides '{cid}': it is removed")
+            _remove(cloud, str(other["id"]))
 
 
 def _attachment(cloud: Cloud, vm_cid: str, cid: str) -> Document | None:

@@ -49,6 +49,7 @@ def create(cloud: Cloud, image_path: str, properties: Json, env: Json) -> str:
             cloud.glance.delete(f"/images/{made['id']}")
         image = marks.create(
             cloud.call,
+            mark,
             lambda: _declare(cloud, wanted, wanted.disk_format or _format_of(path), mark, env),
             lambda: _by_mark(cloud, mark),
             "create the image",

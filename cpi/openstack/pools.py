@@ -72,7 +72,7 @@ def join(cloud: Cloud, found: list[Chosen], port: Document, mark: Mark) -> None:
         def send(path: str = path, body: object = body) -> Document:
             return _when_idle(cloud, lambda: octavia.post(path, body))
 
-        marks.create(cloud.call, send, look, f"join pool '{pool.name}'")
+        marks.create(cloud.call, mark, send, look, f"join pool '{pool.name}'")
 
 
 def leave(cloud: Cloud, pool_ids: str, name: str) -> None:

@@ -84,13 +84,13 @@ def make(cloud: Cloud, card: Card, wanted: VmProperties, group_ids: Mapping[str,
         return next((one for one in known if set(card.addresses) <= addresses_of(one)), None)
 
     try:
-        return marks.create(cloud.call, send, look, "create a port")
+        return marks.create(cloud.call, mark, send, look, "create a port")
     except Refused as refused:
         if refused.status == NOT_FOUND:
             raise CloudError(f"network '{card.networks[0]}': net_id {card.net_id}: {refused}") from refused
         if refused.status != CONFLICT or not card.addresses or not _free(cloud, card):
             raise
-    return marks.create(cloud.call, send, look, "create a port")
+    return marks.create(cloud.call, mark, send, look, "create a port")
 
 
 def named(cloud: Cloud, name: str) -> list[Document]:

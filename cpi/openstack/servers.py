@@ -37,6 +37,7 @@ def boot(cloud: Cloud, order: Order, mark: Mark) -> str:
     for number, zone in enumerate(zones, 1):
         found = marks.create(
             cloud.call,
+            mark,
             lambda zone=zone: _send(cloud, order, mark, zone),
             lambda: of_mark(cloud, mark),
             "boot the server",
@@ -44,7 +45,8 @@ def boot(cloud: Cloud, order: Order, mark: Mark) -> str:
         cid = str(found["id"])
         now = cloud.await_server(cid, lambda now: now is None or now["status"] == "ERROR" or _is_up(now))
         if now is not None and now["status"] != "ERROR":
-            only(cloud, mark, cid)
+            if mark.doubtful:
+                only(cloud, mark, cid)
             return cid
         fault = "it is gone" if now is None else fault_of(now)
         remove(cloud, cid)

@@ -36,6 +36,7 @@ def create(cloud: Cloud, disk_cid: str, tags: Mapping[str, str]) -> str:
         }
         made = marks.create(
             cloud.call,
+            mark,
             lambda: cloud.cinder.post("/snapshots", body)["snapshot"],
             lambda: _of_mark(cloud, mark),
             "create the snapshot",

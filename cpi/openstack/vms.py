@@ -128,7 +128,8 @@ def find(cloud: Cloud, key: str) -> str | None:
         if found is None:
             # without its ports a server that is only about to be made cannot come to run
             ports.remove(cloud, left)
-            found = marks.settled(cloud.call, lambda: servers.of_mark(cloud, mark))
+            waits = marks.SETTLE if left else marks.SOON
+            found = marks.settled(cloud.call, lambda: servers.of_mark(cloud, mark), waits)
         if found is None:
             ports.remove(cloud, ports.named(cloud, mark.text))
             if left:

@@ -17,6 +17,8 @@ def pytest_collection_modifyitems(items):
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.clouds)
             item.add_marker(pytest.mark.timeout(240))
+            # openstacksdk announces its next versions by them
+            item.add_marker(pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"))
 
 
 @pytest.fixture(scope="session")

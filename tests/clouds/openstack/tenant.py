@@ -49,13 +49,12 @@ class Tenant:
             name=self.name, external_gateway_info={"network_id": self.external.id}
         )
         self.member.network.add_interface_to_router(self.router, subnet_id=self.subnet.id)
-        compute = self.admin.compute
         self.flavors = [
-            compute.create_flavor(name=f"{self.name}.small", vcpus=1, ram=512, disk=3, ephemeral=0),
-            compute.create_flavor(name=f"{self.name}.ephemeral", vcpus=1, ram=1024, disk=3, ephemeral=4),
-            compute.create_flavor(name=f"{self.name}.swapless", vcpus=1, ram=4096, disk=3, ephemeral=4),
-            compute.create_flavor(name=f"{self.name}.large", vcpus=2, ram=2048, disk=30, ephemeral=0),
-            compute.create_flavor(name=f"{self.name}.diskless", vcpus=4, ram=4096, disk=0, ephemeral=0),
+            self.flavor("small", vcpus=1, ram=512, disk=3, ephemeral=0),
+            self.flavor("ephemeral", vcpus=1, ram=1024, disk=3, ephemeral=4),
+            self.flavor("swapless", vcpus=1, ram=4096, disk=3, ephemeral=4),
+            self.flavor("large", vcpus=2, ram=2048, disk=30, ephemeral=0),
+            self.flavor("diskless", vcpus=4, ram=4096, disk=0, ephemeral=0),
         ]
         self.small = self.flavors[0].name
 
@@ -67,6 +66,12 @@ class Tenant:
             user_domain_name="Default", project_domain_name="Default", region_name="RegionOne",
             load_yaml_config=False, load_envvars=False,
         )  # fmt: skip
+
+    def flavor(self, name: str, **sizes: int):
+        """Seen by this project alone."""
+        made = self.admin.compute.create_flavor(name=f"{self.name}.{name}", is_public=False, **sizes)
+        self.admin.compute.flavor_add_tenant_access(made.id, self.project.id)
+        return made
 
     def network(self, cidr: str):
         net = self.member.network.create_network(name=f"{self.name}-{cidr}")

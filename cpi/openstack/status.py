@@ -11,7 +11,7 @@ from cpi.openstack.cloud import Cloud
 from cpi.openstack.refusals import Refused, told
 from cpi.vm_status import Power, end_of
 
-RUNNING, SHUT_DOWN, CRASHED = 1, 4, 6
+STARTS = frozenset({"create", "start", "reboot", "rebuild", "resume", "unshelve"})
 LINES_OF = 80
 """Characters that a console's line is taken to have; nova counts lines."""
 
@@ -29,7 +29,7 @@ def _of(cloud: Cloud, cid: str, server: Document | None, console: int) -> VmStat
     status = str(server["status"])
     return VmStatus(
         power=_power(server),
-        boot=str(server.get("OS-SRV-USG:launched_at") or ""),
+        boot=_boot(cloud, cid) if status != "BUILD" else "",
         detail=f"ERROR: {servers.fault_of(server)}" if status == "ERROR" else "",
         console=_console(cloud, cid, console) if console and status != "BUILD" else "",
     )
@@ -45,6 +45,13 @@ def _power(server: Document) -> Power:
             return "off"
         case _:
             return "unknown"
+
+
+def _boot(cloud: Cloud, cid: str) -> str:
+    """The latest of nova's actions that started the VM; launched_at stays the same when it restarts."""
+    found = cloud.nova.find(f"/servers/{cid}/os-instance-actions")
+    actions = found["instanceActions"] if found else []
+    return max((str(one["start_time"]) for one in actions if one["action"] in STARTS), default="")
 
 
 def _console(cloud: Cloud, cid: str, size: int) -> str:

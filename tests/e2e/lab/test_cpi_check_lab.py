@@ -49,7 +49,7 @@ def test_the_libvirt_cpi_passes(site: Site, image: Path) -> None:
     config.write_text(yaml.safe_dump(document))
     command = [MERISTEM, "cpi", "check", "libvirt", "--config", str(config), "--json", str(report)]
     done = subprocess.run(
-        site.lab.command(command), cwd=TREE, capture_output=True, text=True, timeout=400, check=False
+        site.lab.command(command), cwd=TREE, capture_output=True, text=True, timeout=460, check=False
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads(report.read_text())

@@ -222,6 +222,14 @@ def _run_one(session: Session, host: Host, granted: Access, command: str, *, qui
         if not quiet:
             for line in errors.splitlines():
                 sys.stderr.write(f"{host.instance}: stderr | {line}\n")
-        return Outcome(host.instance, stdout.channel.recv_exit_status(), "".join(kept), errors)
+        status = stdout.channel.recv_exit_status()
+        if status < 0:
+            raise EOFError("no exit status came")
+        return Outcome(host.instance, status, "".join(kept), errors)
+    except (paramiko.SSHException, OSError, EOFError) as error:
+        message = f"The SSH connection ended before the command did: {error or type(error).__name__}"
+        if not quiet:
+            session.screen.error_line(f"{host.instance}: {message}")
+        return Outcome(host.instance, 255, "", message)
     finally:
         client.close()

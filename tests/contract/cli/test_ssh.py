@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,12 @@ class Shell(paramiko.ServerInterface):
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         def run() -> None:
+            time.sleep(
+                0.2
+            )  # the library tells the client that the command began only after this call: the end must not overtake that
+            if command == b"break":
+                channel.transport.close()
+                return
             done = subprocess.run(["bash", "-c", command.decode()], capture_output=True, check=False)
             channel.sendall(done.stdout)
             channel.sendall_stderr(done.stderr)
@@ -137,6 +144,14 @@ def sshd(world: Any) -> Iterator[Sshd]:
 @pytest.fixture
 def on_demo(run: Callable[..., Any], sshd: Sshd) -> Callable[..., Any]:
     return lambda verb, *words: run("-d", "demo", verb, "--opts", f"-p {sshd.port}", *words)
+
+
+def test_a_connection_that_breaks_is_told_by_instance(world: Any, on_demo: Callable[..., Any], sshd: Sshd) -> None:
+    ran = on_demo("ssh", "web", "-c", "break")
+    assert ran.code != 0
+    for name in ("web/a", "web/b"):
+        assert f"{name}: The SSH connection ended before the command did" in ran.err
+    assert "Unexpected" not in ran.err
 
 
 def test_a_command_on_all(world: Any, on_demo: Callable[..., Any], sshd: Sshd) -> None:

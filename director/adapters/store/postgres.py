@@ -15,6 +15,7 @@ from director.adapters.store.postgres_readers import PostgresReaders
 from director.adapters.store.postgres_writer import PostgresWriter, lock
 from director.adapters.store.sql import SqlStore
 from director.adapters.store.topics import Topics
+from director.model.learn import learn
 
 
 async def open_postgres(place: PostgresPlace, *, name: str = "", poll: float = 5) -> SqlStore:
@@ -22,6 +23,7 @@ async def open_postgres(place: PostgresPlace, *, name: str = "", poll: float = 5
 
     Raises `DatabaseAway` when the server cannot be reached within ``place.wait`` seconds.
     """
+    learn()  # before the first thread
     engine = place.engine()
     await asyncio.get_running_loop().run_in_executor(None, _prepare, engine, Outage(place.name, place.wait))
     name = name or secrets.token_hex(8)

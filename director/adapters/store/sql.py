@@ -18,6 +18,7 @@ from director.adapters.store.schema import SEQUENCES
 from director.adapters.store.topics import Topics, task_topic, topics_of
 from director.adapters.store.writer import Inline, Writer
 from director.model.errors import LeaseLost
+from director.model.learn import learn
 from director.model.rows import Row
 from director.ports.store import Changes, Lease
 
@@ -154,6 +155,7 @@ async def open_store(path: Path | str, *, clock: Now | None = None, poll: float 
 
     ``poll`` seconds is how long a follower waits at most for what another process wrote; ``clock`` replaces the host's time in tests.
     """
+    learn()  # before the first thread
     engine = open_sqlite(path, clock=clock)
     topics = Topics()
     if str(path) == MEMORY:

@@ -100,14 +100,17 @@ def test_limits_and_groups_stay_inside_the_labs_group(house: lab.Lab, container:
 
 
 def test_a_reboot_from_inside_really_restarts(container: Container) -> None:
+    container.wait("systemctl is-system-running --wait", 60, wanted="running")
     before = container.init
-    container.shell("systemctl reboot")
-    deadline = time.monotonic() + 30
+    asked = container.shell("systemctl reboot")
+    deadline = time.monotonic() + 60
+    seen = ""
     while time.monotonic() < deadline:
         try:
-            if container.init != before and container.shell("systemctl is-system-running").stdout.strip() == "running":
+            seen = container.shell("systemctl is-system-running").stdout.strip()
+            if container.init != before and seen == "running":
                 return
-        except (FileNotFoundError, IndexError, subprocess.TimeoutExpired):
-            pass
+        except (FileNotFoundError, IndexError, subprocess.TimeoutExpired) as error:
+            seen = repr(error)
         time.sleep(0.1)
-    raise AssertionError("the container did not come back within 30 s")
+    raise AssertionError(f"the container did not come back within 60 s: {asked}; at the end: {seen}")

@@ -26,8 +26,6 @@ class Suite:
     marker: str
     workers: int
     root: bool = False
-    beside: bool = False
-    """Mostly waits: it may run while the suites after it do."""
     left_out: tuple[str, ...] = ()
     """Files that this run does not take; another run of `bin/test` does."""
     dist: str = "loadfile"
@@ -48,33 +46,25 @@ LONG = (
 
 QUICK = [Suite("tests", ["tests/unit", "tests/contract"], "not lab", 4, left_out=LONG)]
 FULL = [
-    Suite("lab", ["tests"], "lab", 0, root=True, beside=True),
     Suite("tests", ["tests/unit", "tests/contract", "tests/scenario"], "not lab", 4),
     Suite("recovery", ["tests/recovery"], "not lab", 2, dist="worksteal"),
     Suite("e2e", ["tests/e2e"], "not lab", 2),
+    Suite("lab", ["tests"], "lab", 0, root=True),
 ]
 
 CLOUDS = [Suite("clouds", ["tests/clouds"], "clouds", 0, root=True)]
 
 
 class Running:
-    """A suite under way. Of one that runs beside others the words are kept until its end."""
+    """A suite under way."""
 
     def __init__(self, suite: Suite, top: Path, arguments: list[str], run_dir: Path) -> None:
         self._suite = suite
         self._scratch = tempfile.TemporaryDirectory(prefix="meristem-junit-")
         self._report = Path(self._scratch.name) / "report.xml"
-        self._words = Path(self._scratch.name) / "words"
         self._begin = time.monotonic()
         environment = {**os.environ, "MERISTEM_RUN": str(run_dir)}
-        with self._words.open("wb") as words:
-            self._pytest = subprocess.Popen(
-                _command(suite, top, arguments, self._report),
-                cwd=top,
-                env=environment,
-                stdout=words if suite.beside else None,
-                stderr=subprocess.STDOUT if suite.beside else None,
-            )
+        self._pytest = subprocess.Popen(_command(suite, top, arguments, self._report), cwd=top, env=environment)
 
     def end(self) -> Outcome:
         """Wait for it, no longer than a suite may take."""
@@ -84,8 +74,6 @@ class Running:
         except subprocess.TimeoutExpired:
             self.stop()
             late, status = True, 1
-        if self._suite.beside:
-            print(f"--- {self._suite.name} (ran beside)\n{self._words.read_text(errors='replace')}", flush=True)
         outcome = read_junit(self._suite.name, self._report, status, time.monotonic() - self._begin)
         if late:
             outcome.failures.append(f"{self._suite.name}: had not ended after {LIMIT / 60:.0f} minutes")
@@ -104,28 +92,19 @@ class Running:
 
 
 def run_suites(suites: list[Suite], top: Path, arguments: list[str], run_dir: Path) -> Iterator[Outcome]:
-    """One after the other; those that may run beside others begin in their turn and are waited for at the end.
+    """One after the other.
 
     Paths among `arguments` (tests/...) take the place of the suites' folders; the rest is passed on to pytest.
     """
-    beside: list[Running] = []
-    try:
-        for suite in suites:
-            if suite.root and os.geteuid() != 0:
-                reason = f"the {suite.name} suite: needs root, to make network namespaces"
-                yield Outcome(suite.name, 0, skips=[reason])
-                continue
-            print(f"--- {suite.name}{' (runs beside the next ones)' if suite.beside else ''}", flush=True)
-            running = Running(suite, top, arguments, run_dir)
-            beside.append(running)
-            if not suite.beside:
-                yield running.end()
-                beside.remove(running)
-        while beside:
-            yield beside[0].end()
-            beside.pop(0)
-    finally:
-        for running in beside:
+    for suite in suites:
+        if suite.root and os.geteuid() != 0:
+            yield Outcome(suite.name, 0, skips=[f"the {suite.name} suite: needs root, to make network namespaces"])
+            continue
+        print(f"--- {suite.name}", flush=True)
+        running = Running(suite, top, arguments, run_dir)
+        try:
+            yield running.end()
+        finally:
             running.stop()
 
 

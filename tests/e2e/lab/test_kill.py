@@ -129,9 +129,13 @@ def test_nothing_is_there_twice_and_nothing_left(site: Site, killing: Killing) -
     assert Counter(end.loops) == Counter(str(site.host.state / "disks" / cid / "disk.raw") for cid in disks)
     assert sorted(end.mounts) == sorted(str(site.host.state / "vms" / cid / "root") for cid in cids)
     starts = site.host.starts()
+    told = site.api.log(killing.task, "cpi") + site.api.log(killing.task, "debug")
     for made in killing.done("create_vm"):
-        # a call that died with the director, elsewhere than at one of the places, may have begun to start it
-        assert 1 <= starts[made["result"]["cid"]] <= len(killing.entries(made["step_id"]))
+        cid = made["result"]["cid"]
+        # a call that died with the director, elsewhere than at one of the places, may have begun to start it; and the CPI starts one
+        # again of whose first process libvirt has not heard
+        allowed = len(killing.entries(made["step_id"])) + told.count(f"first process of VM '{cid}'")
+        assert 1 <= starts[cid] <= allowed
     assert len(killing.done("compile_package")) == 2
     used = {one["data"]["blob_id"] for one in killing.done("compile_package")}
     assert used <= set(blobs(site))

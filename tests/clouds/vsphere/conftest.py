@@ -10,23 +10,20 @@ import pytest
 
 pytest.importorskip("pyVmomi", reason="pyvmomi is not installed (bin/setup --clouds)")
 
-from lab.errors import LabError
 from lab.vsphere import server
 from tests.clouds.vsphere import faulty_wire, stemcell_image
 from tests.clouds.vsphere.cloud import Cloud
 from tests.clouds.vsphere.vcenter_api import Api
+from tests.programs import need
 
 NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="session")
 def vcenter(tmp_path_factory):
+    need("go")
     folder = tmp_path_factory.mktemp("vcenter") / "lab"
-    try:
-        found = server.up(folder)
-    except LabError as error:
-        pytest.skip(str(error))
-    yield found
+    yield server.up(folder)
     server.down(folder)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 from pathlib import Path
 from xml.etree import ElementTree
@@ -13,8 +14,8 @@ from cpi.contract import Call
 
 KEPT = 256 * 1024
 """Bytes of one start that are kept, from its beginning: a boot writes some ten thousand."""
-COPY = ["dd", "bs=4096", f"count={KEPT}", "iflag=count_bytes", "status=none"]
-"""Writes what it has read at once, as `head` does not."""
+COPY = ["dd", "bs=4096", "status=none"]
+"""Writes what it has read at once, as `head` does not. Its own count is of reads, however short; the file's size is limited instead."""
 
 
 def keep(call: Call, started: libvirt.virDomain, folder: Path) -> None:
@@ -26,13 +27,14 @@ def keep(call: Call, started: libvirt.virDomain, folder: Path) -> None:
         source = os.open(tty, os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)
         try:
             with open(os.open(folder / "console", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                subprocess.Popen(
+                copying = subprocess.Popen(
                     COPY,
                     stdin=source,
                     stdout=file,
                     stderr=subprocess.DEVNULL,
                     start_new_session=True,
                 )
+                resource.prlimit(copying.pid, resource.RLIMIT_FSIZE, (KEPT, KEPT))
         finally:
             os.close(source)
     except (OSError, libvirt.libvirtError) as error:

@@ -264,11 +264,12 @@ async def test_how_far_a_vm_has_come(vm, world, call):
     until = time.monotonic() + 20
     while True:
         # again and again: who opens the console for a login hangs up on what was just written
-        world.run(first, "sh", "-c", "echo a word on the console > /dev/console", check=False)
+        lines = "for n in $(seq 100); do echo line $n > /dev/console; done; echo a word on the console > /dev/console"
+        world.run(first, "sh", "-c", lines, check=False)
         found = await call("vm_status", [first, second, "m-vm-other"], 4000)
         if found[second]["power"] == "off" and "a word on the console" in found[first]["console"]:
             break
-        assert time.monotonic() < until, [(one["power"], one["console"][-300:]) for one in found.values()]
+        assert time.monotonic() < until, [(one["power"], one["console"][-80:]) for one in found.values()]
         await asyncio.sleep(1)
         if found[second]["power"] == "on":
             with contextlib.suppress(subprocess.CalledProcessError, FileNotFoundError, IndexError):

@@ -43,6 +43,8 @@ MEASUREMENTS = {
     "memory": Measurement("memory", 1, 400, quick=({"instances": 60, "seconds": 1},)),
     "stretch": Measurement("stretch", 3, 360),
     "limits": Measurement("limits", 1, 300),
+    "warm_calls": Measurement("warm_calls", 1, 300),
+    "hundred_creates": Measurement("hundred_creates", 3, 200),
     "crash_tax": Measurement("crash_tax", 1, 600),
     "side_by_side": Measurement("side_by_side", 1, 900),
     "side_by_side_1000": Measurement("side_by_side", 1, 3600, ({"instances": 1000},), only_named=True),

@@ -1,4 +1,4 @@
-"""How much of a cloud's rate limit a deploy uses, when the limit halves in the middle, and how many of its calls are refused.
+"""How much of a cloud's rate limit a deploy uses, also when the limit halves in the middle, and how many of its calls are refused.
 
 A director process creates VMs as fast as the simulated cloud lets it: create_vm at 8 calls per second, then at 4, which nobody tells the director.
 The clock of the cloud's bucket says what could have been taken.

@@ -136,8 +136,9 @@ def routes(desk: Desk) -> APIRouter:
         stemcell = hash_of(await json_object(request, any_type=True), "stemcell")
         if not stemcell.get("name") or not stemcell.get("version"):
             raise BadRequest("'stemcell' needs 'name' and 'version'", code=40001)
+        renamed = await desk.house.clouds.renamed()
         have = {
-            row.cpi
+            renamed.get(row.cpi, row.cpi)
             for row in await store.find(StemcellRow, name=str(stemcell["name"]))
             if row.cid and row.version == str(stemcell["version"])
         }

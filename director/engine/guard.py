@@ -4,7 +4,7 @@ step's calls, and meanwhile another has taken over."""
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
@@ -58,6 +58,9 @@ class _GuardedClouds:
 
     async def names(self) -> list[str]:
         return await self._clouds.names()
+
+    async def renamed(self) -> Mapping[str, str]:
+        return await self._clouds.renamed()
 
     async def close(self) -> None:
         await self._clouds.close()

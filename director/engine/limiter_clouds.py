@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -41,6 +41,10 @@ class LimitedClouds:
     async def names(self) -> list[str]:
         """See the port."""
         return await self._inner.names()
+
+    async def renamed(self) -> Mapping[str, str]:
+        """See the port."""
+        return await self._inner.renamed()
 
     async def close(self) -> None:
         """See the port."""

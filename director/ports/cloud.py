@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from msgspec import Struct, field
@@ -122,5 +122,9 @@ class Clouds(Protocol):
     async def get(self, name: str) -> Cloud: ...
 
     async def names(self) -> list[str]: ...
+
+    async def renamed(self) -> Mapping[str, str]:
+        """Present names by former ones (``migrated_from`` of the CPI config): what was made under a former name belongs to the present one."""
+        ...
 
     async def close(self) -> None: ...

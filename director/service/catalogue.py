@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from director.model.deployment import Deployment, ReleaseWanted, StemcellWanted
 from director.model.errors import Faults, NotFound, Place
 from director.model.rows import JobRow, ReleaseRow, StemcellRow
+from director.plan.renamed import stemcells_under_present_names
 from director.ports.store import Store
 from meristem.formats.versions import resolve
 
@@ -26,8 +27,10 @@ async def releases_of(store: Store, deployment: Deployment) -> dict[str, Release
     return found
 
 
-async def stemcells_of(store: Store, deployment: Deployment) -> dict[str, list[StemcellRow]]:
-    """Stemcell rows by alias, one per CPI."""
+async def stemcells_of(
+    store: Store, deployment: Deployment, renamed: Mapping[str, str]
+) -> dict[str, list[StemcellRow]]:
+    """Stemcell rows by alias, one per CPI; under the present names of CPIs that have been ``renamed``."""
     faults = Faults()
     found: dict[str, list[StemcellRow]] = {}
     for wanted in deployment.stemcells:
@@ -40,7 +43,8 @@ async def stemcells_of(store: Store, deployment: Deployment) -> dict[str, list[S
         if version is None:
             faults.add(_missing_stemcell(wanted, rows))
         else:
-            found[wanted.alias] = [row for row in rows if row.version == version]
+            chosen = [row for row in rows if row.version == version]
+            found[wanted.alias] = stemcells_under_present_names(chosen, renamed)
     faults.settle()
     return found
 

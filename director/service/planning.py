@@ -32,6 +32,7 @@ from director.plan.diff import diff
 from director.plan.ids import Ids
 from director.plan.packages import Build, builds
 from director.plan.place import Placement, place
+from director.plan.renamed import under_present_names
 from director.plan.world import Wanted, World
 from director.ports.store import Changes, Store
 from director.ports.task_log import TaskLog
@@ -100,16 +101,18 @@ async def prepare(
     last = row if request.change is not None or request.errand else None
     if last is not None:
         deployment = await as_deployed(store, deployment, last)
-    world = World(
+    renamed = await house.clouds.renamed()
+    found = World(
         tuple(await store.find(InstanceRow, deployment=name)),
         tuple(await store.find(VmRow, deployment=name)),
         tuple(await store.find(DiskRow, deployment=name)),
     )
+    world = under_present_names(found, renamed)
     made = {vm.agent_id: vm.created_at or 0 for vm in world.vms}
     created = {one.id: made.get(one.agent_id, 0) for one in world.instances}
     options, states = options_of(request, list(world.instances), created, house.max_threads)
     releases = await releases_of(store, deployment)
-    stemcells = await stemcells_of(store, deployment)
+    stemcells = await stemcells_of(store, deployment, renamed)
     held = await store.find(AddressRow)
     ids = Ids(f"{house.site.uuid}/{seed}")
     size = max(len(world.instances), sum(group.instances for group in deployment.instance_groups))

@@ -17,6 +17,7 @@ from director.model.actions import (
     Start,
     UnmountDisk,
 )
+from director.model.cpi_names import names_of
 from director.model.deployment import Document
 from director.model.errors import AgentError, DirectorError
 from director.model.plan import Cause, Unit
@@ -111,10 +112,13 @@ async def _cannot_create(house: House, row: InstanceRow) -> str:
     """Why another VM cannot be made, as far as that can be told before the present one is deleted; empty when nothing speaks against it."""
     assert row.applied is not None
     vm = row.applied.vm
-    key = f"{vm.stemcell_name}/{vm.stemcell_version}/{vm.cpi}"
-    stemcell = await house.store.get(StemcellRow, key)
-    if stemcell is None or not stemcell.cid:
-        return f"The VM is kept, as no other can be made: stemcell '{vm.stemcell_name}/{vm.stemcell_version}' is not uploaded"
+    version = f"{vm.stemcell_name}/{vm.stemcell_version}"
+    for cpi in names_of(vm.cpi, await house.clouds.renamed()):
+        stemcell = await house.store.get(StemcellRow, f"{version}/{cpi}")
+        if stemcell is not None and stemcell.cid:
+            break
+    else:
+        return f"The VM is kept, as no other can be made: stemcell '{version}' is not uploaded"
     try:
         await (await house.clouds.get(vm.cpi)).info()
     except DirectorError as error:

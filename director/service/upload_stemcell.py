@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from director.engine.context import TaskContext
 from director.model.actions import CreateStemcell
+from director.model.cpi_names import names_of
 from director.model.errors import BadRequest
 from director.model.plan import Plan, Stage, Unit
 from director.model.rows import StemcellRow
@@ -62,6 +63,7 @@ async def _plan(house: House, context: TaskContext, request: StemcellRequest, pa
         takers = await takers_of(house, manifest)
     name = f"{manifest.name}/{manifest.version}"
     units: list[Unit] = []
+    renamed = await house.clouds.renamed()
     for cpi in takers:
         row = StemcellRow(
             id=await house.store.next_id("stemcells"),
@@ -73,8 +75,8 @@ async def _plan(house: House, context: TaskContext, request: StemcellRequest, pa
             digest=manifest.sha1,
             formats=manifest.formats,
         )
-        held = await house.store.get(StemcellRow, row.key)
-        if held is not None and held.cid and not request.fix:
+        held = [await house.store.get(StemcellRow, f"{name}/{one}") for one in names_of(cpi, renamed)]
+        if not request.fix and any(one is not None and one.cid for one in held):
             continue
         steps = Steps(f"stemcell/{cpi or 'default'}")
         create = CreateStemcell(

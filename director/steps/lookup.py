@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from director.model.cpi_names import names_of
 from director.model.errors import DirectorError, NotFound
 from director.model.instance import InstanceSpec, PackageSpec
 from director.model.rows import (
@@ -70,16 +71,17 @@ async def pins(io: Io, variable_set: int) -> dict[str, str]:
 
 
 async def stemcell(io: Io, name: str, version: str, cpi: str) -> StemcellRow:
-    """Uploaded for this CPI, with a CID."""
-    row = await io.store.get(StemcellRow, f"{name}/{version}/{cpi}")
-    if row is None or not row.cid:
-        where = f" for CPI '{cpi}'" if cpi else ""
-        raise NotFound(
-            f"Stemcell '{name}/{version}' doesn't exist{where}",
-            code=50003,
-            remedy="Upload it (upload-stemcell; --fix when an upload was interrupted).",
-        )
-    return row
+    """Uploaded for this CPI, with a CID; also under a former name of it."""
+    for one in names_of(cpi, await io.clouds.renamed()):
+        row = await io.store.get(StemcellRow, f"{name}/{version}/{one}")
+        if row is not None and row.cid:
+            return row
+    where = f" for CPI '{cpi}'" if cpi else ""
+    raise NotFound(
+        f"Stemcell '{name}/{version}' doesn't exist{where}",
+        code=50003,
+        remedy="Upload it (upload-stemcell; --fix when an upload was interrupted).",
+    )
 
 
 async def compiled(io: Io, package: PackageSpec, stemcell: str) -> CompiledPackageRow:

@@ -28,6 +28,9 @@ class Workers:
     async def names(self) -> list[str]:
         return await self._clouds.names()
 
+    async def renamed(self) -> dict[str, str]:
+        return await self._clouds.renamed()
+
     async def close(self) -> None:
         return None
 

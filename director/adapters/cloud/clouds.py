@@ -81,6 +81,12 @@ class CpiClouds:
         """Names of all CPIs; one empty name where there is no CPI config."""
         return [spec.name for spec in await self._specs()]
 
+    async def renamed(self) -> dict[str, str]:
+        """See the port; a name that is in use is nobody's former one."""
+        specs = await self._specs()
+        used = {spec.name for spec in specs}
+        return {former: spec.name for spec in specs for former in spec.migrated_from if former not in used}
+
     async def close(self) -> None:
         """Let the calls in flight end, then end all workers."""
         clients, self._clients = list(self._clients.values()), {}
@@ -131,5 +137,5 @@ def _choose(name: str, specs: Sequence[CpiSpec]) -> CpiSpec:
     known = ", ".join(f"'{spec.name}'" for spec in specs) or "none"
     raise CloudError(
         f"CPI '{name}' is not configured; configured are: {known}",
-        type="Bosh::Clouds::CpiError", method="", cpi=name, remedy="Add it with `update-cpi-config`.",
+        type="Bosh::Clouds::CpiError", method="", cpi=name, remedy="Add it with `update-cpi-config`; one that has another name now gives this one as `migrated_from`.",
     )  # fmt: skip

@@ -237,6 +237,9 @@ class MemoryClouds:
     async def names(self) -> list[str]:
         return list(self._clouds)
 
+    async def renamed(self) -> dict[str, str]:
+        return {}
+
     async def close(self) -> None:
         return None
 

@@ -27,12 +27,16 @@ def tgz(members: Mapping[str, bytes], executable: frozenset[str] = frozenset()) 
 
 
 def build_stemcell(
-    path: Path, version: str = "1.0", api_version: int = 2, formats: tuple[str, ...] = ("dummy-raw",)
+    path: Path,
+    version: str = "1.0",
+    api_version: int = 2,
+    formats: tuple[str, ...] = ("dummy-raw",),
+    name: str = STEMCELL,
 ) -> Path:
     """A stemcell for the dummy CPI: the image is a few bytes, nothing boots it."""
     image = tgz({"root": b"nothing to boot\n"})
     manifest = {
-        "name": STEMCELL,
+        "name": name,
         "version": version,
         "operating_system": OPERATING_SYSTEM,
         "bosh_protocol": "1",

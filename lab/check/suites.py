@@ -113,6 +113,7 @@ def _command(suite: Suite, top: Path, arguments: list[str], report: Path) -> lis
     rest = [argument for argument in arguments if argument not in own]
     folders = own or [folder for folder in suite.folders if (top / folder).is_dir()]
     command = [sys.executable, "-m", "pytest", "-q", "-m", suite.marker, f"--junitxml={report}"]
+    command += ["--durations=12", "--durations-min=2"]  # a test that has become slow is seen
     if suite.workers:
         # a worker that died is told, not tried again
         command += ["-n", str(suite.workers), "--dist", suite.dist, "--max-worker-restart=0"]

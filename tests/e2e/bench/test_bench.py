@@ -40,7 +40,7 @@ def test_it_measures_what_size_costs() -> None:
 
 
 def test_it_measures_and_leaves_nothing_behind() -> None:
-    stretch, limits, tax = quick("stretch", "limits", "crash_tax")
+    stretch, limits, hundred, warm, tax = quick("stretch", "limits", "hundred_creates", "warm_calls", "crash_tax")
     for kind in ("create", "rolling_update"):
         deploy = stretch[kind]
         assert deploy["wall"] > deploy["without_delay"] >= deploy["critical_path"] > 0
@@ -48,6 +48,8 @@ def test_it_measures_and_leaves_nothing_behind() -> None:
     assert limits["calls"] >= limits["instances"]
     assert 0 < limits["use_after_halving"] <= 1.5
     assert limits["learned"][0]["learned"]
+    assert hundred["calls"] >= hundred["instances"] and hundred["use"] > 0
+    assert 0 < warm["warm"]["median"] < warm["process_per_call"]["median"]
     assert tax["accepting"]["calls"] >= 2 * tax["instances"]
     assert tax["accepting"]["orphans"] == 0
 

@@ -1,4 +1,4 @@
-"""Builds a stemcell tarball: `stemcell.MF`, `image` (tar.gz of the root tree) and `packages.txt`."""
+"""Builds a stemcell tarball: `stemcell.MF`, `image` (tar.gz of the root tree, or of a disk named root.img) and `packages.txt`."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ from pathlib import Path
 
 import yaml
 
-from stemcells import overlay, tree
-from stemcells.recipe import Recipe, RecipeError, load
+from stemcells import disk, initramfs, overlay, tree
+from stemcells.recipe import Machine, Recipe, RecipeError, load
 
-KEPT = 3
+DISK_PROPERTIES = {"disk_format": "qcow2", "container_format": "bare", "os_type": "linux", "architecture": "x86_64"}
+"""In the words of OpenStack's stemcells, as glance takes them."""
+KEPT = 5
 """Root trees, and stemcells, that stay in the cache."""
 
 
@@ -50,23 +52,24 @@ def build(
     out: Path,
     *,
     version: str | None = None,
+    machine: bool = False,
     extras: list[str] | None = None,
     agent: Path | None = None,
     cache: Path | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> Built:
-    """Build recipe `name` into the file `out`. `agent` is a ready zipapp (otherwise it is built from this tree).
+    """Build recipe `name` into the file `out`. `agent` is a ready zipapp (otherwise it is built from this tree); `machine` makes a bootable disk.
 
-    RecipeError says what is missing. A tree that is not cached takes about a minute and a half, a new agent about one second.
+    RecipeError says what is missing. A tree that is not cached takes about a minute and a half, a new agent about one second, half a minute with a disk.
     """
     begin = time.monotonic()
-    recipe = load(name)
+    recipe = load(name, machine=machine)
     place = cache or default_cache()
     place.mkdir(parents=True, exist_ok=True)
     with (place / ".lock").open("w") as lock, tempfile.TemporaryDirectory(prefix="work-", dir=place) as scratch:
         fcntl.flock(lock, fcntl.LOCK_EX)
         work = Path(scratch)
-        program = agent or _build_agent(work / "agent.pyz", say)
+        program = agent or build_agent(work / "agent.pyz", say)
         root = tree.make(recipe, recipe.chosen(extras or []), place, say)
         added = overlay.entries(recipe, program.read_bytes())
         number = version or recipe.version
@@ -78,7 +81,12 @@ def build(
                 more = overlay.pack(added, set(root.paths.read_text().splitlines()))
             except ValueError as error:
                 raise RecipeError(f"{recipe.path}: {error}") from error
-            _pack(recipe, number, root, more, work / "stemcell.tgz")
+            # The image is the cached tree with one gzip member more (RFC 1952, 2.2: members simply follow each other).
+            image = root.archive.read_bytes() + gzip.compress(more, recipe.compression, mtime=0)
+            if recipe.machine:
+                say(f"making a disk of {recipe.machine.size} MiB")
+                image = _disk_image(recipe, recipe.machine, image, work)
+            _pack(recipe, number, root, image, work / "stemcell.tgz")
             (work / "stemcell.tgz").rename(finished)
         finished.touch()
         (root.archive.parent).touch()
@@ -87,7 +95,8 @@ def build(
     return Built(out, recipe.name, number, _image_sha1(out), out.stat().st_size, cached, time.monotonic() - begin)
 
 
-def _build_agent(out: Path, say: Callable[[str], None]) -> Path:
+def build_agent(out: Path, say: Callable[[str], None]) -> Path:
+    """The agent's zipapp of this tree, written to `out`."""
     say("building the agent")
     done = subprocess.run(
         [sys.executable, "-m", "agent.build", str(out)],
@@ -103,6 +112,9 @@ def _digest(recipe: Recipe, version: str, root: str, added: list[overlay.Entry],
     if not zipfile.is_zipfile(program):
         raise RecipeError(f"{program}: not a zip archive, so no agent")
     digest = hashlib.sha256(f"{recipe.name}\0{version}\0{root}\0{recipe.formats}\0".encode())
+    if recipe.machine:
+        digest.update(f"{recipe.machine.size}\0{recipe.machine.modules}\0{initramfs.SCRIPT}".encode())
+        digest.update(Path(disk.__file__).read_bytes())
     with zipfile.ZipFile(program) as archive:
         for info in sorted(archive.infolist(), key=lambda info: info.filename):
             digest.update(f"{info.filename}\0{info.CRC}\0{info.file_size}\0".encode())
@@ -112,9 +124,27 @@ def _digest(recipe: Recipe, version: str, root: str, added: list[overlay.Entry],
     return digest.hexdigest()[:16]
 
 
-def _pack(recipe: Recipe, version: str, root: tree.Tree, more: bytes, target: Path) -> None:
-    """The image is the cached tree with one gzip member more (RFC 1952, 2.2: members simply follow each other)."""
-    image = root.archive.read_bytes() + gzip.compress(more, recipe.compression, mtime=0)
+def _disk_image(recipe: Recipe, machine: Machine, tree_image: bytes, work: Path) -> bytes:
+    """A tar.gz with the disk as root.img: the form that stemcells of QEMU's clouds have."""
+    root = work / "root"
+    root.mkdir()
+    command = ["tar", "-xzf", "-", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-p", "-C", str(root)]
+    done = subprocess.run(command, input=tree_image, capture_output=True, check=False)
+    if done.returncode != 0:
+        raise RecipeError(f"the tree cannot be unpacked: {done.stderr.decode().strip()[-500:]}")
+    disk.make(root, machine, recipe.compression, work / "root.img")
+    buffer = io.BytesIO()
+    with tarfile.open(
+        fileobj=buffer, mode="w:gz", compresslevel=recipe.compression, format=tarfile.GNU_FORMAT
+    ) as archive:
+        info = archive.gettarinfo(str(work / "root.img"), "root.img")
+        info.mtime, info.uname, info.gname = overlay.EPOCH, "root", "root"
+        with (work / "root.img").open("rb") as file:
+            archive.addfile(info, file)
+    return buffer.getvalue()
+
+
+def _pack(recipe: Recipe, version: str, root: tree.Tree, image: bytes, target: Path) -> None:
     manifest = {
         "name": recipe.name,
         "version": version,
@@ -123,7 +153,7 @@ def _pack(recipe: Recipe, version: str, root: tree.Tree, more: bytes, target: Pa
         "operating_system": recipe.operating_system,
         "sha1": hashlib.sha1(image, usedforsecurity=False).hexdigest(),
         "stemcell_formats": recipe.formats,
-        "cloud_properties": {},
+        "cloud_properties": dict(DISK_PROPERTIES) if recipe.machine else {},
     }
     parts = [
         ("stemcell.MF", yaml.safe_dump(manifest, sort_keys=False).encode()),

@@ -1,4 +1,4 @@
-"""What a stemcell has on top of Debian: the files in `rootfs/`, the agent, enabled and masked units."""
+"""What a stemcell has on top of Debian: the files in `rootfs/` (and `machine/`), the agent, enabled and masked units."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Entry:
 def entries(recipe: Recipe, agent: bytes) -> list[Entry]:
     """Everything to add, sorted by path."""
     found = [Entry(AGENT, 0o755, agent)]
-    rootfs = HERE / "rootfs"
-    for file in rootfs.rglob("*"):
-        if file.is_file():
-            path = str(file.relative_to(rootfs))
-            mode = PRIVATE.get(path, 0o755 if file.stat().st_mode & 0o100 else 0o644)
-            found.append(Entry(path, mode, file.read_bytes()))
+    for rootfs in (HERE / "rootfs", *([HERE / "machine"] if recipe.machine else [])):
+        for file in rootfs.rglob("*"):
+            if file.is_file():
+                path = str(file.relative_to(rootfs))
+                mode = PRIVATE.get(path, 0o755 if file.stat().st_mode & 0o100 else 0o644)
+                found.append(Entry(path, mode, file.read_bytes()))
     for unit, target in recipe.enable:
         found.append(Entry(f"{UNITS}/{target}.wants/{unit}", target=f"/{UNITS}/{unit}"))
     found += [Entry(f"{UNITS}/{unit}", target="/dev/null") for unit in recipe.mask]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import tarfile
@@ -37,7 +38,8 @@ class Tree:
 def digest(recipe: Recipe, packages: list[str]) -> str:
     """What the tree depends on; the machine's sources are not part of it."""
     facts = [BUILDER, recipe.suite, packages, recipe.exclude, recipe.include, recipe.compression]
-    return hashlib.sha256(json.dumps(facts).encode() + recipe.customize.read_bytes()).hexdigest()[:16]
+    scripts = b"".join(script.read_bytes() for script in _scripts(recipe))
+    return hashlib.sha256(json.dumps(facts).encode() + scripts).hexdigest()[:16]
 
 
 def make(recipe: Recipe, packages: list[str], cache: Path, say: Callable[[str], None]) -> Tree:
@@ -66,6 +68,10 @@ def make(recipe: Recipe, packages: list[str], cache: Path, say: Callable[[str], 
     return tree
 
 
+def _scripts(recipe: Recipe) -> list[Path]:
+    return [recipe.customize, *([recipe.machine.customize] if recipe.machine else [])]
+
+
 def _bootstrap(recipe: Recipe, packages: list[str], work: Path) -> None:
     (work / "sources").write_text(sources.of_suite(recipe.suite))
     options = [f"--dpkgopt=path-exclude={pattern}" for pattern in recipe.exclude]
@@ -82,14 +88,18 @@ def _bootstrap(recipe: Recipe, packages: list[str], work: Path) -> None:
         f"--include={','.join(packages)}",
         # The copy in the tree of the settings above would also hold for packages installed later.
         "--customize-hook=rm -f \"$1\"/etc/apt/apt.conf.d/99mmdebstrap \"$1\"/etc/dpkg/dpkg.cfg.d/99mmdebstrap",
-        f"--customize-hook={recipe.customize} \"$1\" {work / 'packages.txt'}",
+        *[f"--customize-hook={script} \"$1\" {work / 'packages.txt'}" for script in _scripts(recipe)],
         recipe.suite,
         str(work / "root.tar"),
         str(work / "sources"),
     ]  # fmt: skip
     log = work / "log"
+    # A disk's builder makes the first file system itself: Debian's would need minutes here.
+    environment = {**os.environ, "INITRD": "No"}
     with log.open("w") as output:
-        done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False)
+        done = subprocess.run(
+            command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False, env=environment
+        )
     if done.returncode != 0:
         words = "\n".join(log.read_text().splitlines()[-25:])
         raise RecipeError(f"mmdebstrap could not make the tree of {recipe.path.name}:\n{words}")

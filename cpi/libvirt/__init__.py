@@ -1,1 +1,1 @@
-"""CPI for libvirt: containers (LXC driver) as VMs now; machines (QEMU/KVM) join as another `guest.Guest`."""
+"""CPI for libvirt: containers (LXC driver) on this host, machines (QEMU driver, with KVM or without) here and on others."""

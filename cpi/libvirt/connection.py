@@ -7,10 +7,15 @@ import threading
 import libvirt
 
 from cpi.contract import VMNotFound
+from cpi.libvirt.config import is_remote
 from cpi.libvirt.errors import told, typed
+
+KEEP_ALIVE, MISSED = 5, 3
+"""Seconds between questions to a host far away, and how many it may leave unanswered: calls under way then fail."""
 
 _connections: dict[str, libvirt.virConnect] = {}
 _guard = threading.Lock()
+EVENTS = "libvirt events"
 
 
 def _silent(_context: object, _error: object) -> None:
@@ -29,7 +34,7 @@ def connect(uri: str) -> libvirt.virConnect:
         connection = _connections.get(uri)
         if connection is None or not _answers(connection):
             with told("connect", uri):
-                connection = libvirt.open(uri)
+                connection = _open(uri)
             _connections[uri] = connection
         return connection
 
@@ -50,6 +55,28 @@ def find_domain(uri: str, name: str) -> libvirt.virDomain | None:
         if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
             return None
         raise typed(error, f"look up '{name}'", uri) from error
+
+
+def _open(uri: str) -> libvirt.virConnect:
+    if not is_remote(uri):
+        return libvirt.open(uri)
+    _events()
+    connection = libvirt.open(uri)
+    connection.setKeepAlive(KEEP_ALIVE, MISSED)
+    return connection
+
+
+def _events() -> None:
+    """libvirt's event loop, in a thread of its own: it must run before the connections that it watches. Called under the guard."""
+    if any(thread.name == EVENTS for thread in threading.enumerate()):
+        return
+    libvirt.virEventRegisterDefaultImpl()
+
+    def turn() -> None:
+        while True:
+            libvirt.virEventRunDefaultImpl()
+
+    threading.Thread(target=turn, name=EVENTS, daemon=True).start()
 
 
 def _answers(connection: libvirt.virConnect) -> bool:

@@ -10,6 +10,7 @@ from cpi.libvirt.config import Config
 from cpi.libvirt.errors import told
 from cpi.libvirt.guest import Guest
 from cpi.libvirt.names import cid_of
+from cpi.libvirt.properties import DiskProperties
 from cpi.libvirt.records import Fields, Shelf, text
 
 MIB = 1024 * 1024
@@ -18,6 +19,7 @@ FILE = "disk.raw"
 
 def create(config: Config, call: Call, size: int, cloud_properties: Json) -> str:
     """Make a disk of `size` MiB, or find the one of this key."""
+    DiskProperties.parse(cloud_properties, config)
     cid, shelf = cid_of(config.prefix, "disk", call.key), Shelf(config.state_dir, "disk")
     with told(f"create disk '{cid}'", config.uri), shelf.lock(cid, call):
         record = shelf.read(cid)
@@ -74,6 +76,7 @@ def resize(config: Config, guest: Guest, call: Call, cid: str, size: int) -> Non
 
 def update(config: Config, guest: Guest, call: Call, cid: str, size: int, cloud_properties: Json) -> None:
     """Change size and properties in place: no new CID."""
+    DiskProperties.parse(cloud_properties, config)
     shelf = Shelf(config.state_dir, "disk")
     with told(f"update disk '{cid}'", config.uri), shelf.lock(cid, call):
         record = _record(config, shelf, cid)

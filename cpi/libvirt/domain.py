@@ -9,7 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from cpi.libvirt.metadata import NAMESPACE, PREFIX
-from cpi.libvirt.networks import Card
+from cpi.libvirt.networks import Card, add_card
 
 Element = ElementTree.Element
 sub = ElementTree.SubElement
@@ -65,7 +65,7 @@ def container_xml(spec: DomainSpec) -> str:
         sub(filesystem, "source", {"dir": str(source)})
         sub(filesystem, "target", {"dir": target})
     for card in spec.cards:
-        _add_card(devices, card)
+        sub(add_card(devices, card), "guest", {"dev": card.device})
     sub(devices, "console", {"type": "pty"})
     return ElementTree.tostring(root, encoding="unicode")
 
@@ -86,10 +86,3 @@ def disks_in(xml: str) -> dict[str, str]:
         if target is not None:
             found[target.get("dev", "")] = source.get("dev", "") if source is not None else ""
     return found
-
-
-def _add_card(devices: Element, card: Card) -> None:
-    interface = sub(devices, "interface", {"type": "bridge" if card.bridge else "network"})
-    sub(interface, "source", {"bridge": card.bridge} if card.bridge else {"network": card.network})
-    sub(interface, "mac", {"address": card.mac})
-    sub(interface, "guest", {"dev": card.device})

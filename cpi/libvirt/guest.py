@@ -1,4 +1,4 @@
-"""What differs between kinds of guests: how the root and the settings get in, and what is left when it is gone."""
+"""What the rooms of containers ask of a guest: how the root and the settings get in, and what is left when it is gone."""
 
 from __future__ import annotations
 

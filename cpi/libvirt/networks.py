@@ -6,35 +6,33 @@ import hashlib
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
+from xml.etree import ElementTree
 
 from cpi.contract import CloudError, Json, Network
+from cpi.libvirt.config import Config
+from cpi.libvirt.properties import NetworkProperties, networks_of
+
+sub = ElementTree.SubElement
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One network card; `network` is libvirt's name, or `bridge` names a bridge of the host."""
+    """One network card and where it goes."""
 
     device: str
     mac: str
-    network: str
-    bridge: str = ""
+    place: NetworkProperties
 
 
-def cards_of(networks: Mapping[str, Network], cid: str, default_network: str) -> dict[str, Card]:
+def cards_of(networks: Mapping[str, Network], cid: str, config: Config) -> dict[str, Card]:
     """Network name -> its card. Networks of one nic_group share a card; vip networks have none."""
     by_group: dict[str, Card] = {}
     cards: dict[str, Card] = {}
-    for name, network in networks.items():
-        if network.type == "vip":
-            continue
+    for name, place in networks_of(networks, config).items():
+        network = networks[name]
         group = network.nic_group or f"\0{name}"
         if group not in by_group:
-            by_group[group] = Card(
-                device=f"eth{len(by_group)}",
-                mac=mac_of(network.ip, f"{cid}/{name}"),
-                network=_property(network, "network") or _property(network, "name") or default_network,
-                bridge=_property(network, "bridge"),
-            )
+            by_group[group] = Card(f"eth{len(by_group)}", mac_of(network.ip, f"{cid}/{name}"), place)
         cards[name] = by_group[group]
     if networks and not cards:
         raise CloudError("a VM needs a manual or dynamic network besides its vip networks")
@@ -60,8 +58,18 @@ def mac_of(ip: str | None, otherwise: str) -> str:
     return ":".join(f"{octet:02x}" for octet in (0x52, 0x54, *octets))
 
 
-def _property(network: Network, key: str) -> str:
-    value = network.cloud_properties.get(key) or ""
-    if not isinstance(value, str):
-        raise CloudError(f"networks.{network.name}.cloud_properties.{key} must be a string, not {value!r}")
-    return value
+def add_card(devices: ElementTree.Element, card: Card) -> ElementTree.Element:
+    """The card's element of a domain's XML."""
+    place = card.place
+    interface = sub(devices, "interface", {"type": "bridge" if place.bridge else "network"})
+    if place.bridge:
+        sub(interface, "source", {"bridge": place.bridge})
+    else:
+        group = {"portgroup": place.portgroup} if place.portgroup else {}
+        sub(interface, "source", {"network": place.network, **group})
+    sub(interface, "mac", {"address": card.mac})
+    if place.openvswitch:
+        sub(interface, "virtualport", {"type": "openvswitch"})
+    if place.vlan:
+        sub(sub(interface, "vlan"), "tag", {"id": str(place.vlan)})
+    return interface

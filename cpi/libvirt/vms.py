@@ -12,12 +12,13 @@ import libvirt
 from cpi.contract import Call, CloudError, CpiError, Facts, Json, Network, VmCreated, VMCreationFailed, VMNotFound
 from cpi.libvirt import attachments, console, images, metadata
 from cpi.libvirt.agent_settings import settings_of
-from cpi.libvirt.config import Config, number
+from cpi.libvirt.config import Config
 from cpi.libvirt.connection import connect, domain, find_domain
 from cpi.libvirt.errors import told
 from cpi.libvirt.guest import Guest, GuestSpec
 from cpi.libvirt.names import cid_of
 from cpi.libvirt.networks import cards_of, settled
+from cpi.libvirt.properties import VmProperties
 from cpi.libvirt.records import Fields, Shelf, text
 
 MAKING, READY = "making", "ready"
@@ -41,9 +42,9 @@ def create(
 ) -> VmCreated:
     """Make and start a VM. Under a key that was used: the VM of that key, if it was finished for this agent."""
     cid, shelf = cid_of(config.prefix, "vm", call.key), Shelf(config.state_dir, "vm")
-    cards = cards_of(networks, cid, config.network)
+    cards = cards_of(networks, cid, config)
     answer = settled(networks, cards)
-    memory, cpus = number(cloud_properties, "memory", config.memory), number(cloud_properties, "cpus", config.cpus)
+    wanted = VmProperties.parse(cloud_properties, config)
     with told(f"create VM '{cid}'", config.uri), shelf.lock(cid, call):
         record = shelf.read(cid)
         if record is not None and _finished(config, cid, record):
@@ -60,7 +61,9 @@ def create(
         try:
             settings = settings_of(config, agent_id, cid, answer, env)
             unique = tuple({card.device: card for card in cards.values()}.values())
-            spec = GuestSpec(cid, call.key or "", shelf.folder(cid), image, memory, cpus, unique, settings)
+            spec = GuestSpec(
+                cid, call.key or "", shelf.folder(cid), image, wanted.memory, wanted.cpus, unique, settings
+            )
             xml = guest.make(config, spec)
             call.check()
             made = connect(config.uri).defineXML(xml)

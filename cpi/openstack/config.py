@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from cpi.contract import CloudError, Json
-from cpi.openstack.fields import Fields
+from cpi.fields import Fields
 
 WHERE = "OpenStack properties"
 ACCOUNT = (

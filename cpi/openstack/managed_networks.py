@@ -6,9 +6,9 @@ import ipaddress
 from typing import Any
 
 from cpi.contract import CloudError, Json, NetworkCreated, NetworkNotFound
+from cpi.fields import Fields
 from cpi.openstack.batch import Document
 from cpi.openstack.cloud import Cloud
-from cpi.openstack.fields import Fields
 from cpi.openstack.groups import is_uuid
 from cpi.openstack.marks import Mark
 from cpi.openstack.refusals import told

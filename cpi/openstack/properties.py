@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cpi.contract import CloudError, Json, Network
+from cpi.fields import Fields
 from cpi.openstack.config import Config
-from cpi.openstack.fields import Fields
 
 VM = (
     "availability_zone", "availability_zones", "instance_type", "security_groups", "key_name", "scheduler_hints",

@@ -88,7 +88,9 @@ async def test_growing_is_seen_at_once_and_shrinking_refused(vm, world, call):
     with pytest.raises(NotSupported, match="cannot shrink to 8"):
         await call("resize_disk", disk, 8)
     await call("detach_disk", cid, disk)
-    assert await call("update_disk", disk, 48, {"type": "fast"}) is None
+    assert await call("update_disk", disk, 48, {}) is None
+    with pytest.raises(CloudError, match="unknown property 'type'"):
+        await call("update_disk", disk, 48, {"type": "fast"})
     await call("set_disk_metadata", disk, {"deployment": "d"})
 
 

@@ -129,7 +129,7 @@ async def test_a_failed_creation_leaves_nothing(world, call, stemcell):
     with pytest.raises(CpiError, match="no-such-network") as error:
         await call("create_vm", "a", stemcell, {}, network, [], {}, key="vm-fail")
     assert error.value.ok_to_retry is True
-    with pytest.raises(CloudError, match="memory must be a whole number"):
+    with pytest.raises(CloudError, match="'memory' must be a whole number"):
         await call("create_vm", "a", stemcell, {"memory": "much"}, networks(27), [], {}, key="vm-fail")
     with pytest.raises(NotSupported, match="recreate it"):
         await call("configure_networks", "vm", networks(27))

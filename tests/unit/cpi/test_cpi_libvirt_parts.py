@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -17,9 +18,11 @@ from cpi.libvirt.config import Config
 from cpi.libvirt.domain import DomainSpec, container_xml, disk_xml, disks_in, uuid_of
 from cpi.libvirt.names import LONGEST, cid_of
 from cpi.libvirt.networks import Card, cards_of, mac_of, settled
+from cpi.libvirt.properties import NetworkProperties
 from cpi.libvirt.records import Shelf
 from cpi.vm_status import end_of
 
+CONTAINERS = Config.parse({})
 MANUAL = {"type": "manual", "ip": "10.77.0.20", "netmask": "255.255.255.0"}
 
 
@@ -53,10 +56,10 @@ def test_cards_follow_the_networks_in_order():
             "c": {"type": "dynamic", "cloud_properties": {"bridge": "br9"}},
         }
     )
-    cards = cards_of(networks, "vm-1", "default")
-    assert cards["a"] == Card("eth0", "52:54:0a:4d:00:14", "default")
-    assert cards["b"] == Card("eth1", "52:54:0a:4e:00:14", "other")
-    assert (cards["c"].device, cards["c"].bridge) == ("eth2", "br9")
+    cards = cards_of(networks, "vm-1", CONTAINERS)
+    assert cards["a"] == Card("eth0", "52:54:0a:4d:00:14", NetworkProperties("default"))
+    assert cards["b"] == Card("eth1", "52:54:0a:4e:00:14", NetworkProperties("other"))
+    assert (cards["c"].device, cards["c"].place.bridge) == ("eth2", "br9")
     assert "float" not in cards
     answer = settled(networks, cards)
     assert answer["a"] == {**MANUAL, "mac": "52:54:0a:4d:00:14"}
@@ -65,13 +68,13 @@ def test_cards_follow_the_networks_in_order():
 
 def test_networks_of_one_nic_group_share_a_card():
     networks = parse({"v4": {**MANUAL, "nic_group": "1"}, "v6": {**MANUAL, "ip": "fd00::5", "nic_group": 1}})
-    cards = cards_of(networks, "vm-1", "default")
+    cards = cards_of(networks, "vm-1", CONTAINERS)
     assert cards["v4"] == cards["v6"]
 
 
 def test_a_vm_of_vip_networks_only_is_refused():
     with pytest.raises(CloudError, match="besides its vip"):
-        cards_of(parse({"v": {"type": "vip", "ip": "1.1.1.1"}}), "vm", "default")
+        cards_of(parse({"v": {"type": "vip", "ip": "1.1.1.1"}}), "vm", CONTAINERS)
 
 
 @given(st.ip_addresses())
@@ -90,7 +93,7 @@ def test_macs_without_address_differ_by_vm():
 
 def test_domain_xml_escapes_and_holds_everything(tmp_path):
     spec = DomainSpec(
-        name="m-vm-1", key='k<&"', memory=300, cpus=2, cards=(Card("eth0", "52:54:00:00:00:01", "net&1"),), init="/i",
+        name="m-vm-1", key='k<&"', memory=300, cpus=2, cards=(Card("eth0", "52:54:00:00:00:01", NetworkProperties("net&1")),), init="/i",
         environment={"A": "<b>"}, mounts={"/": tmp_path / "a&b"},
     )  # fmt: skip
     root = ElementTree.fromstring(container_xml(spec))
@@ -103,7 +106,7 @@ def test_domain_xml_escapes_and_holds_everything(tmp_path):
     assert root.find("devices/interface/source").get("network") == "net&1"
     assert root.find(f"metadata/{{{metadata.NAMESPACE}}}vm").get("key") == 'k<&"'
     assert root.findtext("on_reboot") == "restart"
-    bridged = Card("eth0", "52:54:00:00:00:01", "", "br0")
+    bridged = Card("eth0", "52:54:00:00:00:01", NetworkProperties(bridge="br0"))
     root = ElementTree.fromstring(container_xml(DomainSpec("n", "", 1, 1, (bridged,), "/i", {})))
     assert root.find("devices/interface").get("type") == "bridge"
     assert root.find("devices/interface/source").get("bridge") == "br0"
@@ -122,17 +125,28 @@ def test_tags_survive_the_metadata_element():
 @pytest.mark.parametrize(
     ("properties", "words"),
     [
-        ({"virt_type": "vmware"}, "virt_type is 'vmware'"),
+        ({"virt_type": "vmware"}, "'virt_type' must be one of 'lxc', 'qemu', 'kvm'"),
+        ({"virtype": "lxc"}, "unknown property 'virtype'; did you mean 'virt_type'"),
+        ({"uri": "qemu:///system"}, "'uri' is of libvirt's driver 'qemu', but virt_type lxc"),
+        ({"virt_type": "kvm", "uri": "lxc:///system"}, "'uri' is of libvirt's driver 'lxc', but virt_type kvm"),
+        ({"uri": "lxc+ssh://root@host/system"}, "is of another host: a container's root and disks are mounts"),
+        ({"virt_type": "qemu", "uri": "qemu+tcp://host/system"}, "secrets unencrypted"),
+        ({"virt_type": "qemu", "uri": "qemu+carrier://host/system"}, "transport 'carrier'"),
+        ({"storage_pool": "p"}, "'storage_pool' is of machines"),
+        ({"virt_type": "qemu", "firmware": "coreboot"}, "'firmware' must be one of 'bios', 'uefi'"),
+        ({"virt_type": "qemu", "machine": "virt"}, "'machine' must be one of 'pc', 'q35'"),
+        ({"agent": {"mbs": "x"}}, "unknown property 'mbs'"),
         ({"state_dir": "relative"}, "must be absolute"),
         ({"state_dir": "/a:b"}, "must be absolute, without"),
         ({"name_prefix": "a/b"}, "name_prefix"),
         ({"name_prefix": "a" * 21}, "1 to 20 letters"),
-        ({"memory": "1"}, "memory must be a whole number above 0, not '1'"),
-        ({"cpus": 0}, "cpus must be a whole number above 0"),
-        ({"agent": []}, None),
-        ({"agent": "x"}, "agent must be a hash"),
-        ({"ntp": "pool"}, "ntp must be a list"),
-        ({"uri": 5}, "uri must be a string"),
+        ({"memory": "1"}, "'memory' must be a whole number above 0, not a string"),
+        ({"cpus": 0}, "'cpus' must be a whole number above 0"),
+        ({"agent": []}, "'agent' must be a hash"),
+        ({"agent": None}, None),
+        ({"agent": "x"}, "'agent' must be a hash"),
+        ({"ntp": "pool"}, "'ntp' must be a list"),
+        ({"uri": True}, "'uri' must be a string"),
     ],
 )
 def test_wrong_properties_are_named(properties, words):
@@ -216,8 +230,6 @@ def test_a_wait_for_an_object_ends_with_the_deadline(tmp_path):
 
 
 def test_the_first_process_is_a_valid_script(tmp_path):
-    import subprocess
-
     script = tmp_path / "init"
     script.write_text(container_init.SCRIPT)
     assert subprocess.run(["sh", "-n", script], capture_output=True).stderr == b""

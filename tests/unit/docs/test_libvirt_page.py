@@ -17,6 +17,7 @@ def test_each_proof_is_a_test():
         *(TOP / "tests/clouds/libvirt").glob("test_*.py"),
         *(TOP / "tests/lab/cpi").glob("test_libvirt*.py"),
         *(TOP / "tests/unit/cpi").glob("test_*libvirt*.py"),
+        TOP / "tests/e2e/lab/test_cpi_check_lab.py",
     ]
     there = {name for source in sources for name in re.findall(r"^(?:async )?def (test_\w+)", source.read_text(), re.M)}
     assert named and named <= there, named - there

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import tarfile
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -42,6 +43,15 @@ async def test_global_properties_hold_where_a_vm_type_is_silent(vm, world):
     )
     assert "i440fx" in find(world, other, "os/type").get("machine")
     assert find(world, other, "cpu/model").text == "Westmere"
+
+
+async def test_a_uefi_machine_has_its_firmware_and_leaves_no_variables(vm, world, call):
+    cid = await vm("vm-uefi", 33, {"memory": 128, "firmware": "uefi"})
+    assert "OVMF_CODE" in find(world, cid, "os/loader").text
+    variables = Path(find(world, cid, "os/nvram").text.replace("/var/lib/libvirt", f"{world.lab.directory}/lib"))
+    assert variables.exists()
+    await call("delete_vm", cid)
+    assert not variables.exists()
 
 
 async def test_kvm_is_used_only_where_it_is_usable(vm, world):

@@ -132,7 +132,15 @@ class Api:
                 raise Unreachable(self.name, self.where(), str(error), self._effects.any) from error
             if answer.status_code < 400:
                 self._effects.any = self._effects.any or method != "GET"
-                return cast(Document, answer.json()) if answer.content and _is_json(answer) else {}
+                document = _document(answer)
+                if document is not None:
+                    return document
+                words = f"what comes back is no document of its own: {sentence_of(answer.text, 'nothing')}"
+                if not repeatable:
+                    raise AnswerLost(f"{self.name} at {self.where()} was asked, and {words}", self.where())
+                if not self._again(began, tries, None):
+                    raise Unreachable(self.name, self.where(), words, self._effects.any)
+                continue
             self._failed(answer, method, repeatable, began, tries)
 
     def _failed(self, answer: requests.Response, method: str, repeatable: bool, began: float, tries: int) -> None:
@@ -199,8 +207,15 @@ class Api:
         )
 
 
-def _is_json(answer: requests.Response) -> bool:
-    return "json" in answer.headers.get("Content-Type", "")
+def _document(answer: requests.Response) -> Document | None:
+    """What it says, empty where it says nothing. None: it was cut off, or somebody else's page stands in its place."""
+    if not answer.content:
+        return {}
+    try:
+        found = cast(object, answer.json())
+    except ValueError:
+        return None
+    return cast(Document, found) if isinstance(found, dict) else None
 
 
 def _never_left(error: BaseException) -> bool:

@@ -17,6 +17,7 @@ from cpi.contract import (
 )
 from cpi.openstack import marks
 from cpi.openstack.batch import Document
+from cpi.openstack.cleanup import undone
 from cpi.openstack.cloud import Cloud
 from cpi.openstack.marks import Mark
 from cpi.openstack.properties import volume_type_of
@@ -53,15 +54,12 @@ def create(cloud: Cloud, size: int, properties: Json, vm_cid: str | None) -> str
             "create the volume",
         )
         cid = str(volume["id"])
-        try:
+        with undone(f"create disk '{mark.name}'", f"volume {cid}", lambda: _remove(cloud, cid)):
             now = cloud.await_volume(cid, lambda found: found is None or found["status"] in ("available", "error"))
             if now is None or now["status"] == "error":
                 raise CloudError(f"volume {cid} cannot be made: cinder at {cloud.cinder.where()} leaves it "
                                  f"{now['status'] if now else 'gone'}; see cinder's log",
                                  facts=Facts(endpoint=cloud.cinder.where()))  # fmt: skip
-        except BaseException:
-            _remove(cloud, cid)
-            raise
         if mark.doubtful:
             _only(cloud, mark, cid)
         return cid

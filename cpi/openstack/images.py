@@ -12,6 +12,7 @@ from typing import IO, cast
 from cpi.contract import CloudError, Json, StemcellNotFound
 from cpi.openstack import marks
 from cpi.openstack.batch import Document
+from cpi.openstack.cleanup import undone
 from cpi.openstack.cloud import Cloud
 from cpi.openstack.marks import Mark
 from cpi.openstack.properties import StemcellProperties
@@ -55,11 +56,8 @@ def create(cloud: Cloud, image_path: str, properties: Json, env: Json) -> str:
             "create the image",
         )
         cid = str(image["id"])
-        try:
+        with undone(f"create stemcell '{wanted.name}'", f"image {cid}", lambda: cloud.glance.delete(f"/images/{cid}")):
             _upload(cloud, cid, path)
-        except BaseException:
-            cloud.glance.delete(f"/images/{cid}")
-            raise
         cloud.call.log(f"stemcell '{wanted.name}' is image {cid}")
         return cid
 

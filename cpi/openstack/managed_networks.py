@@ -7,38 +7,48 @@ from typing import Any
 
 from cpi.contract import CloudError, Json, NetworkCreated, NetworkNotFound
 from cpi.fields import Fields
+from cpi.openstack import marks
 from cpi.openstack.batch import Document
+from cpi.openstack.cleanup import undone
 from cpi.openstack.cloud import Cloud
 from cpi.openstack.groups import is_uuid
 from cpi.openstack.marks import Mark
-from cpi.openstack.refusals import told
+from cpi.openstack.refusals import BAD, NOT_FOUND, Refused, told
 
 NETWORKS, SUBNETS, ROUTERS = "/networks", "/subnets", "/routers"
+PROPERTIES = ("router", "subnetpool", "dns")
 DEFINITION = ("type", "cloud_properties", "range", "gateway", "netmask_bits", "name")
 
 
 def create(cloud: Cloud, definition: Json) -> NetworkCreated:
     """Make it; nothing of it stays when that fails."""
     fields = Fields("network definition", definition, DEFINITION)
-    properties = Fields(
-        "cloud_properties of the network", fields.section("cloud_properties"), ("router", "subnetpool", "dns")
-    )
+    properties = Fields("cloud_properties of the network", fields.section("cloud_properties"), PROPERTIES)
     fields.choice("type", "manual", ("manual",))
     subnet = _subnet(cloud, fields, properties)
     mark = Mark("network", cloud.call.key)
     name = fields.text("name") or mark.name
     with told(f"create network '{name}'"):
         router = _router(cloud, properties.text("router")) if properties.has("router") else ""
-        made = cloud.neutron.post(NETWORKS, {"network": {"name": name, "description": mark.key[:255]}})["network"]
+        body = {"network": {"name": name, "description": mark.key[:255]}}
+        made = marks.create(
+            cloud.call,
+            mark,
+            lambda: cloud.neutron.post(NETWORKS, body)["network"],
+            lambda: marks.first(cloud.neutron.pages(NETWORKS, "networks", dict(body["network"]))),
+            "create the network",
+        )
         cid = str(made["id"])
-        try:
-            body = {"subnet": {**subnet, "name": name, "network_id": cid}}
-            laid = cloud.neutron.post(SUBNETS, body)["subnet"]
+        with undone(f"create network '{name}'", f"network {cid}", lambda: _remove(cloud, cid)):
+            laid = marks.create(
+                cloud.call,
+                mark,
+                lambda: cloud.neutron.post(SUBNETS, {"subnet": {**subnet, "name": name, "network_id": cid}})["subnet"],
+                lambda: marks.first(cloud.neutron.pages(SUBNETS, "subnets", {"network_id": cid})),
+                "create the subnet",
+            )
             if router:
-                cloud.neutron.put(f"{ROUTERS}/{router}/add_router_interface", {"subnet_id": laid["id"]})
-        except BaseException:
-            _remove(cloud, cid)
-            raise
+                _join(cloud, router, str(laid["id"]), cid)
         servants = cloud.neutron.pages("/ports", "ports", {"network_id": cid, "device_owner": "network:dhcp"})
         taken = sorted({str(one["ip_address"]) for port in servants for one in port["fixed_ips"]})
         addresses = {"range": laid["cidr"], "gateway": laid["gateway_ip"], "reserved": taken}
@@ -54,11 +64,28 @@ def delete(cloud: Cloud, cid: str) -> None:
 
 
 def _remove(cloud: Cloud, cid: str) -> None:
-    for port in cloud.neutron.pages("/ports", "ports", {"network_id": cid}):
-        if str(port["device_owner"]).startswith("network:router_interface"):
+    for port in _at_routers(cloud, cid):
+        try:
             path = f"{ROUTERS}/{port['device_id']}/remove_router_interface"
             cloud.neutron.put(path, {"port_id": port["id"]})
+        except Refused as refused:
+            if refused.status != NOT_FOUND:  # a first request did it, and its answer was lost
+                raise
     cloud.neutron.delete(f"{NETWORKS}/{cid}")
+
+
+def _join(cloud: Cloud, router: str, subnet: str, cid: str) -> None:
+    try:
+        cloud.neutron.put(f"{ROUTERS}/{router}/add_router_interface", {"subnet_id": subnet})
+    except Refused as refused:
+        if refused.status != BAD or not any(port["device_id"] == router for port in _at_routers(cloud, cid)):
+            raise
+        cloud.call.log(f"router {router} has the network already: {refused.sentence}")
+
+
+def _at_routers(cloud: Cloud, cid: str) -> list[Document]:
+    listed = cloud.neutron.pages("/ports", "ports", {"network_id": cid})
+    return [port for port in listed if str(port["device_owner"]).startswith("network:router_interface")]
 
 
 def _subnet(cloud: Cloud, fields: Fields, properties: Fields) -> dict[str, Any]:

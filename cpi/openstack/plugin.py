@@ -17,7 +17,7 @@ from cpi.contract import (
     VmStatus,
     implements,
 )
-from cpi.openstack import disks, flavors, images, managed_networks, snapshots, status, vms
+from cpi.openstack import adoption, disks, flavors, images, managed_networks, snapshots, status, vms
 from cpi.openstack.cloud import Cloud
 from cpi.openstack.config import Config
 
@@ -167,16 +167,13 @@ def calculate_vm_cloud_properties(call: Call, requirements: Json) -> Json:
 @implements
 def find(call: Call, kind: Kind, key: str) -> str | None:
     """What was created under a key."""
-    cloud = _cloud(call)
-    match kind:
-        case "vm":
-            return vms.find(cloud, key)
-        case "disk":
-            return disks.find(cloud, key)
-        case "stemcell":
-            return images.find(cloud, key)
-        case "snapshot":
-            return snapshots.find(cloud, key)
+    return adoption.find(_cloud(call), kind, key)
+
+
+@implements
+def find_all(call: Call, kind: Kind, keys: Sequence[str]) -> Mapping[str, str]:
+    """See adoption.find_all."""
+    return adoption.find_all(_cloud(call), kind, keys)
 
 
 @implements

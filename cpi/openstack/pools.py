@@ -18,7 +18,8 @@ from cpi.openstack.refusals import CONFLICT, Missing, Refused
 
 POOLS = "/lbaas/pools"
 NOTE = "meristem_pools"
-"""Metadata entry of a VM: the ids of the pools it is a member of."""
+"""Metadata entries of a VM begin so: the ids of the pools it is a member of, as many as an entry of 255 characters holds."""
+IN_ONE = 6
 BUSY_TRIES = 30
 
 
@@ -52,7 +53,8 @@ def chosen(cloud: Cloud, wanted: tuple[Pool, ...]) -> list[Chosen]:
 
 def note(found: list[Chosen]) -> dict[str, str]:
     """What a VM's metadata keeps, so that its members are removed with it."""
-    return {NOTE: ",".join(dict.fromkeys(one.id for one in found))} if found else {}
+    ids = list(dict.fromkeys(one.id for one in found))
+    return {f"{NOTE}_{first}": ",".join(ids[first : first + IN_ONE]) for first in range(0, len(ids), IN_ONE)}
 
 
 def join(cloud: Cloud, found: list[Chosen], port: Document, mark: Mark) -> None:
@@ -75,9 +77,10 @@ def join(cloud: Cloud, found: list[Chosen], port: Document, mark: Mark) -> None:
         marks.create(cloud.call, mark, send, look, f"join pool '{pool.name}'")
 
 
-def leave(cloud: Cloud, pool_ids: str, name: str) -> None:
-    """Remove the members of this name from these pools; pools that are gone hold none."""
-    for pool in filter(None, pool_ids.split(",")):
+def leave(cloud: Cloud, metadata: Mapping[str, object], name: str) -> None:
+    """Remove the members of this name from the pools that a VM's metadata notes; pools that are gone hold none."""
+    noted = [str(value) for key, value in metadata.items() if key.startswith(NOTE)]
+    for pool in ",".join(noted).split(",") if noted else ():
         _empty(cloud, cloud.octavia(), f"{POOLS}/{pool}/members", name)
 
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from cpi.contract import CloudError, CpiError, Facts, NoDiskSpace
 
+BAD = 400
 UNAUTHORIZED = 401
 FORBIDDEN = 403
 NOT_FOUND = 404

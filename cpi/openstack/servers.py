@@ -8,7 +8,7 @@ from typing import Any
 from cpi.contract import CloudError, Facts, Json, VMCreationFailed
 from cpi.openstack import marks
 from cpi.openstack.batch import Document
-from cpi.openstack.cloud import Cloud
+from cpi.openstack.cloud import PAGE, Cloud
 from cpi.openstack.flavors import SYSTEM
 from cpi.openstack.marks import Mark
 from cpi.openstack.properties import VmProperties
@@ -72,8 +72,13 @@ def of_mark(cloud: Cloud, mark: Mark) -> Document | None:
 
 def all_of_mark(cloud: Cloud, mark: Mark) -> list[Document]:
     """Every server that carries it."""
-    listed = cloud.nova.pages("/servers/detail", "servers", {"tags": mark.text})
-    return [one for one in listed if one["status"] not in GONE]
+    return listed(cloud, {"tags": mark.text})
+
+
+def listed(cloud: Cloud, wanted: Json) -> list[Document]:
+    """The project's servers, by nova's filters."""
+    found = cloud.nova.pages("/servers/detail", "servers", {"limit": PAGE, **wanted})
+    return [one for one in found if one["status"] not in GONE]
 
 
 def only(cloud: Cloud, mark: Mark, cid: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from cpi.contract import CloudError, DiskNotFound, Facts
 from cpi.openstack import marks
 from cpi.openstack.batch import Document
+from cpi.openstack.cleanup import undone
 from cpi.openstack.cloud import Cloud
 from cpi.openstack.marks import Mark
 from cpi.openstack.refusals import told
@@ -42,11 +43,8 @@ def create(cloud: Cloud, disk_cid: str, tags: Mapping[str, str]) -> str:
             "create the snapshot",
         )
         cid = str(made["id"])
-        try:
+        with undone(f"snapshot disk '{disk_cid}'", f"snapshot {cid}", lambda: cloud.cinder.delete(f"/snapshots/{cid}")):
             whole = _settled(cloud, cid)
-        except BaseException:
-            cloud.cinder.delete(f"/snapshots/{cid}")
-            raise
         if not whole:
             raise CloudError(f"snapshot of disk '{disk_cid}' cannot be made: cinder at {cloud.cinder.where()} left it in error; "
                              "see cinder's log", facts=Facts(endpoint=cloud.cinder.where()))  # fmt: skip

@@ -72,7 +72,7 @@ def delete(cloud: Cloud, cid: str) -> None:
         going = f"meristem-going-{cid}"
         found = cloud.nova.find(f"/servers/{cid}")
         if found is not None:
-            pools.leave(cloud, str(found["server"]["metadata"].get(pools.NOTE, "")), _mark_text(found["server"]))
+            pools.leave(cloud, found["server"]["metadata"], _mark_text(found["server"]))
             for port in ports.of_vm(cloud, cid):
                 # a server that is gone tells nothing of its ports: they carry its name until they have gone too
                 if str(port["name"]).startswith("meristem-"):

@@ -27,8 +27,13 @@ sys.exit(main())
 """nova takes its drivers from the package nova.virt only: our folder becomes a part of that."""
 
 
-def start_api(stack: Stack, name: str, threads: int = 8, more: Sequence[str] = ()) -> None:
+def start_api(stack: Stack, name: str) -> None:
     """One uwsgi process. Without `Connection: close` clients meet connections that it has just closed."""
+    threads = 12 if name == "nova" else 8
+    more: Sequence[str] = ()
+    if name == "cinder":  # it reads its arguments itself
+        words = [*stack.configuration("cinder", "cinder.conf"), *_log(stack, "cinder-api")]
+        more = ["--pyargv", " ".join(words)]
     stack.spawn(f"api-{name}", [
         stack.program("uwsgi"), "--http-socket", f"127.0.0.1:{stack.port(name)}", "--module",
         f"{MODULES[name]}:application", "--master", "--processes", "1", "--threads", str(threads), "--enable-threads",
@@ -46,9 +51,9 @@ def start_all(stack: Stack) -> None:
     start_api(stack, "glance")
     await_port(stack.port("rabbit"), 90, "RabbitMQ")
     start_api(stack, "neutron")
-    start_api(stack, "nova", threads=12)
+    start_api(stack, "nova")
+    start_api(stack, "cinder")
     cinder = stack.configuration("cinder", "cinder.conf")
-    start_api(stack, "cinder", more=["--pyargv", " ".join([*cinder, *_log(stack, "cinder-api")])])
     log = stack.path("log/nova-conductor.log")
     old = log.stat().st_size if log.exists() else 0
     for name in ("nova-conductor", "nova-scheduler"):

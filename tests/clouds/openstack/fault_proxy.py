@@ -9,6 +9,8 @@ from __future__ import annotations
 import http.client
 import http.server
 import re
+import select
+import socket
 import ssl
 import threading
 import time
@@ -65,6 +67,9 @@ class FaultProxy:
                 proxy.serve(self)
 
             do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_GET
+
+            def do_CONNECT(self) -> None:
+                proxy.tunnel(self)
 
         self.server = http.server.ThreadingHTTPServer((plain_host, 0), Handler)
         self.server.daemon_threads = True
@@ -150,6 +155,25 @@ class FaultProxy:
             for service, target in self.targets.items():
                 kept["Location"] = kept["Location"].replace(target, f"{self.url}/{service}")
         self.answer(request, answer.status, data, kept)
+
+    def tunnel(self, request) -> None:
+        """It is used as an HTTP proxy for TLS: bytes go through as they are."""
+        with self.lock:
+            self.seen.append(("CONNECT", request.path))
+        host, _, port = request.path.partition(":")
+        with socket.create_connection((host, int(port)), 10) as far:
+            request.send_response_only(200)
+            request.end_headers()
+            near = request.connection
+            while True:
+                ready, _, _ = select.select([near, far], [], [], 30)
+                for one in ready:
+                    data = one.recv(65536)
+                    if not data:
+                        return
+                    (far if one is near else near).sendall(data)
+                if not ready:
+                    return
 
     def answer(self, request, status: int, data: bytes, headers: dict[str, str]) -> None:
         try:

@@ -39,13 +39,17 @@ def kit_configuration(tenant, huge: str) -> dict[str, object]:
 
 @pytest.mark.timeout(500)
 def test_the_openstack_cpi_passes_the_kit(tenant, tmp_path):
-    huge = tenant.flavor("huge", vcpus=128, ram=512, disk=3)
+    huge = tenant.flavor("huge", vcpus=64, ram=512, disk=700_000, ephemeral=0)  # more than a hypervisor of the lab has
     try:
         file, report = tmp_path / "check.yml", tmp_path / "check.json"
         file.write_text(json.dumps(kit_configuration(tenant, huge.name)))
         command = [sys.executable, "-m", "cpi.conformance", "openstack", "--config", str(file), "--json", str(report)]
         done = subprocess.run(command, cwd=TOP, capture_output=True, text=True, timeout=480)
         assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
-        assert report.exists()
+        told = json.loads(report.read_text())
+        assert [
+            case for case in told["cases"] if case["outcome"] != "passed"
+        ] == []  # all is declared: nothing is skipped
+        assert told["passed"] >= 88
     finally:
         tenant.admin.compute.delete_flavor(huge.id)

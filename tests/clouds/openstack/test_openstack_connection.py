@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import time
+
 import pytest
 
 from cpi.contract import CloudError
@@ -91,27 +95,57 @@ def test_a_project_by_its_id(tenant, cpi):
     assert not cpi("has_disk", "x", **{**names, "project": tenant.name, "project_domain_name": "Default"})
 
 
-def test_tls_is_checked_against_the_given_authority(tenant, cpi, tmp_path):
+SERVICES = ("keystone", "glance", "nova", "neutron", "cinder", "placement")
+
+
+@pytest.fixture
+def secured(tenant, tmp_path):
+    """A proxy that speaks TLS before the cloud, and the certificate of its authority."""
     from director.adapters.authority import Authority
 
     authority, pair = Authority.create("cloud-ca")
     server = authority.issue("cloud", hosts=["127.0.0.1"], server=True)
     both = tmp_path / "server.pem"
     both.write_text(server.certificate + server.private_key)
-    targets = {
-        name: tenant.stack.url(name) for name in ("keystone", "glance", "nova", "neutron", "cinder", "placement")
-    }
-    proxy = FaultProxy(targets, certificate=str(both))
-    ca = pair.certificate
+    proxy = FaultProxy({name: tenant.stack.url(name) for name in SERVICES}, certificate=str(both))
+    yield proxy, pair.certificate
+    proxy.close()
+
+
+def test_tls_is_checked_against_the_given_authority(cpi, secured, tmp_path):
+    proxy, ca = secured
     file = tmp_path / "ca.pem"
     file.write_text(ca)
+    for options in ({"ca_cert": ca}, {"ssl_ca_file": str(file)}, {"ssl_verify_peer": False}):
+        assert not cpi("has_disk", "x", auth_url=proxy.auth_url, connection_options=options)
+    with pytest.raises(CloudError, match="certificate verify failed"):
+        cpi("has_disk", "x", auth_url=proxy.auth_url, state_timeout=1)
+
+
+def test_an_http_proxy_is_used_for_tls_too(cpi, secured):
+    proxy, ca = secured
+    tunnel = FaultProxy({})
+    reached = {"auth_url": proxy.auth_url, "connection_options": {"ca_cert": ca}}
     try:
-        for options in ({"ca_cert": ca}, {"ssl_ca_file": str(file)}, {"ssl_verify_peer": False}):
-            assert not cpi("has_disk", "x", auth_url=proxy.auth_url, connection_options=options)
-        with pytest.raises(CloudError, match="certificate verify failed"):
-            cpi("has_disk", "x", auth_url=proxy.auth_url, state_timeout=1)
+        assert not cpi("has_disk", "x", **reached, env={"https_proxy": tunnel.url})
+        assert set(tunnel.seen) == {("CONNECT", proxy.url.removeprefix("https://"))}
     finally:
-        proxy.close()
+        tunnel.close()
+
+
+def test_a_connection_that_is_not_taken_is_given_up(cpi):
+    with socket.socket() as full, contextlib.ExitStack() as held:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(3):  # the queue is full: the kernel answers no more
+            one = held.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+        began = time.monotonic()
+        with pytest.raises(CloudError, match=r"does not answer: .*timed out"):
+            cpi("has_disk", "x", auth_url=f"http://127.0.0.1:{full.getsockname()[1]}", state_timeout=1,
+                connection_options={"connect_timeout": 1.5})  # fmt: skip
+        assert 1.5 <= time.monotonic() - began < 6
 
 
 def test_an_http_proxy_is_used_where_one_is_named(tenant, cpi):

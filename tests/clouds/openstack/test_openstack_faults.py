@@ -116,6 +116,50 @@ def test_a_token_that_ends_is_renewed(tenant, proxy, through):
     assert one.met == 1 and any(method == "POST" and "auth/tokens" in path for method, path in proxy.seen)
 
 
+def test_a_token_that_ends_while_keystone_is_away_is_renewed_later(proxy, through):
+    assert not through("has_disk", ABSENT)
+    proxy.fault("GET", "cinder/v3/", status=401, body='{"error": {"message": "token expired"}}')
+    away = proxy.fault("POST", "keystone/v3/auth/tokens", times=2, status=503)
+    assert not through("has_disk", ABSENT)
+    assert away.met == 2
+
+
+def test_answers_that_are_no_documents(tenant, proxy, through, order):
+    page = {"Content-Type": "text/html"}
+    proxy.fault("GET", "cinder/v3/", times=2, status=200, body="<html>Please log in</html>", headers=page)
+    assert not through("has_disk", ABSENT)
+    proxy.fault("POST", "cinder/.*/volumes$", status=202, body='{"volume": {"id": "cut o')
+    disk = through("create_disk", 1024, {}, None, key="disk-cut")
+    assert [one.id for one in tenant.member.block_storage.volumes()] == [disk]
+    through("delete_disk", disk)
+    proxy.fault("GET", "cinder/v3/", times=99, status=200, body="<html>Please log in</html>", headers=page)
+    with pytest.raises(CloudError, match=r"cinder at http.* what comes back is no document of its own: Please log in"):
+        through("has_disk", ABSENT, state_timeout=2)
+
+
+def test_internal_errors_while_a_vm_is_deleted_are_gone_past(proxy, through, order):
+    cid, _ = through("create_vm", *order("10.11.0.162"))
+    faults = [
+        proxy.fault("DELETE", "nova/v2.1/servers/", times=2, status=500),
+        proxy.fault("DELETE", "neutron/v2.0/ports/", times=2, status=503),
+        proxy.fault("GET", "nova/v2.1/servers", times=2, status=502),
+    ]
+    through("delete_vm", cid)
+    assert [one.met for one in faults] == [2, 2, 2]
+
+
+def test_a_quota_of_ports_is_told_with_its_remedy(tenant, through, order):
+    ports = len(list(tenant.member.network.ports(project_id=tenant.project.id)))
+    tenant.admin.set_network_quotas(tenant.project.id, port=ports)
+    try:
+        with pytest.raises(
+            VMCreationFailed, match=r"neutron at http.*Quota exceeded.*request req-.*raise the project's quota"
+        ):
+            through("create_vm", *order("10.11.0.163"))
+    finally:
+        tenant.admin.set_network_quotas(tenant.project.id, port=-1)
+
+
 @pytest.mark.parametrize(
     ("what", "method", "path"),
     [
@@ -170,6 +214,21 @@ def test_lost_answers_of_attach_resize_and_detach(proxy, through, order):
     through("delete_vm", cid)
     through("delete_disk", disk)
     assert [one.met for one in lost] == [1] * 4
+
+
+def test_lost_answers_of_a_managed_network(tenant, proxy, through):
+    lost = [
+        proxy.fault("POST", "neutron/v2.0/networks$", lose=True),
+        proxy.fault("POST", "neutron/v2.0/subnets$", lose=True),
+        proxy.fault("PUT", "neutron/.*/add_router_interface$", lose=True),
+        proxy.fault("PUT", "neutron/.*/remove_router_interface$", lose=True),
+        proxy.fault("DELETE", "neutron/v2.0/networks/", lose=True),
+    ]
+    definition = {"type": "manual", "range": "10.45.0.0/24", "cloud_properties": {"router": tenant.router.id}}
+    cid, _, _ = through("create_network", definition, key="network-lost")
+    assert len(list(tenant.member.network.subnets(network_id=cid))) == 1
+    through("delete_network", cid)
+    assert [one.met for one in lost] == [1] * 5
 
 
 def test_an_upload_that_breaks_off_leaves_no_image(tenant, proxy, through):

@@ -10,6 +10,8 @@ import pytest
 from cpi.contract import CloudError, InvalidCall, NoDiskSpace, NotSupported, VMCreationFailed
 from tests.clouds.openstack.tenant import stemcell_archive
 
+ADMINISTRATOR = {"username": "admin", "api_key": "meristem", "project": "admin"}
+
 
 class Booted:
     """Makes VMs and takes them away at the end of a test."""
@@ -290,11 +292,25 @@ def test_managed_networks(tenant, cpi, same):
         cpi("create_network", {"type": "manual", "range": "10.8.0.0/24", "cloud_properties": {"router": "nosuch"}})
 
 
+def test_a_managed_network_out_of_a_pool(tenant, cpi, same):
+    """As an administrator: neutron's query for pools that other accounts may see fails on PostgreSQL."""
+    network = tenant.admin.network
+    pool = network.create_subnet_pool(name=tenant.name, prefixes=["10.46.0.0/16"])
+    wanted = {"type": "manual", "netmask_bits": 26, "cloud_properties": {"subnetpool": pool.id}}
+    cid, addresses, properties = cpi("create_network", wanted, **ADMINISTRATOR)
+    (subnet,) = network.subnets(network_id=cid)
+    assert subnet.subnet_pool_id == pool.id and properties == {"net_id": cid}
+    assert subnet.cidr.startswith("10.46.") and subnet.cidr.endswith("/26")
+    assert addresses == {"range": subnet.cidr, "gateway": subnet.gateway_ip, "reserved": []}
+    cpi("delete_network", cid, **ADMINISTRATOR)
+    network.delete_subnet_pool(pool.id)
+
+
 def test_public_stemcells_are_an_administrators(tenant, cpi, same):
     archive = stemcell_archive(tenant.folder / "public")
     with pytest.raises(CloudError, match=r"HTTP 403, request req-.*give it the role"):
         cpi("create_stemcell", str(archive), {"name": "p"}, stemcell_public_visibility=True)
-    admin = {"username": "admin", "api_key": "meristem", "project": "admin", "stemcell_public_visibility": True}
+    admin = {**ADMINISTRATOR, "stemcell_public_visibility": True}
     cid = cpi("create_stemcell", str(archive), {"name": "p"}, **admin)
     assert tenant.member.image.get_image(cid).visibility == "public"
     cpi("delete_stemcell", cid, **admin)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import time
 from dataclasses import dataclass
@@ -14,21 +15,26 @@ from agent.shapes import object_or_empty, string_or_empty
 
 TIMEOUT = 30.0
 _BY_ID = Path("/dev/disk/by-id")
+_BY_PATH = Path("/dev/disk/by-path")
 _SYS_BLOCK = Path("/sys/block")
 _ID_LENGTH = 20  # virtio serial numbers hold this many characters
 
 
 @dataclass(frozen=True)
 class Hint:
-    """What is known of a disk's place. ``partition`` False: the device itself carries the file system."""
+    """What is known of a disk's place. ``unit``: its number on the SCSI bus of the system disk. ``partition`` False: the device itself
+    carries the file system."""
 
     path: str = ""
     volume_id: str = ""
+    unit: str = ""
     partition: bool = True
 
 
 def parse(hint: Any) -> Hint:
-    """A hint as the cloud gives it: a path (or volume id), or an object with path, volume_id or id."""
+    """A hint as the cloud gives it: a path (or volume id, or unit), or an object with path, volume_id or id."""
+    if isinstance(hint, str) and hint.isdigit():
+        return Hint(unit=hint)
     if isinstance(hint, str):
         return Hint(path=hint, volume_id="" if hint.startswith("/") else hint)
     fields = object_or_empty(hint)
@@ -47,7 +53,7 @@ def find(hint: Hint, timeout: float = TIMEOUT) -> Path:
             if is_block(candidate):
                 return candidate
         if time.monotonic() > deadline:
-            place = hint.path or hint.volume_id
+            place = hint.path or hint.volume_id or f"at SCSI unit {hint.unit}"
             raise AgentError(f"no block device {place!r} appeared within {timeout:.0f} s after the disk was attached")
         time.sleep(0.2)
 
@@ -68,10 +74,14 @@ def number(path: Path) -> tuple[int, int]:
 
 def _candidates(hint: Hint) -> list[Path]:
     found: list[Path] = []
+    if hint.unit:
+        place = re.compile(rf"-scsi-\d+:\d+:{hint.unit}:0$")
+        found += sorted(path for path in _entries(_BY_PATH) if place.search(path.name))
     if hint.volume_id:
         short = hint.volume_id[:_ID_LENGTH]
-        if _BY_ID.is_dir():
-            found += sorted(path for path in _BY_ID.iterdir() if path.name.endswith((short, hint.volume_id)))
+        # a disk's UUID is its world-wide name too, which is written without dashes
+        endings = (short, hint.volume_id, hint.volume_id.replace("-", ""))
+        found += sorted(path for path in _entries(_BY_ID) if path.name.endswith(endings))
         for serial in _SYS_BLOCK.glob("*/serial"):
             if serial.read_text().strip() in (short, hint.volume_id):
                 found.append(Path("/dev") / serial.parent.name)
@@ -81,3 +91,7 @@ def _candidates(hint: Hint) -> list[Path]:
             letter = hint.path[len("/dev/sd") :]
             found += [Path(f"/dev/vd{letter}"), Path(f"/dev/xvd{letter}")]
     return found
+
+
+def _entries(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []

@@ -96,7 +96,7 @@ class LinuxDisks:
 
     def prepare_ephemeral(self) -> None:
         hint = device.parse(self._settings.disks.get("ephemeral"))
-        if not (hint.path or hint.volume_id):
+        if not (hint.path or hint.volume_id or hint.unit):
             return
         node = filesystem.partition_of(device.find(hint), allowed=False)
         filesystem.ensure_filesystem(node, "ext4", self._layout.bosh / "ephemeral.formatting")

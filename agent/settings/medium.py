@@ -1,4 +1,4 @@
-"""Reading one file from a device by mounting it, read only, for a moment."""
+"""Reading one file from a device: an ISO medium as it is, any other by mounting it, read only, for a moment."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from agent.errors import AgentError, SettingsError
 from agent.process.command import command
+from agent.settings import iso9660
 
 
 def read_from(place: Path, name: str) -> bytes:
@@ -15,6 +16,11 @@ def read_from(place: Path, name: str) -> bytes:
         return _read(place / name)
     if not place.exists():
         raise SettingsError(f"{place}: no such device")
+    try:
+        if iso9660.is_iso(place):
+            return iso9660.read(place, name)
+    except OSError as error:
+        raise SettingsError(f"{place}: {error.strerror}") from None
     with tempfile.TemporaryDirectory(prefix="meristem-settings-") as folder:
         try:
             command(["mount", "-o", "ro", place, folder])

@@ -10,6 +10,18 @@ from pyVmomi import vim, vmodl
 
 from cpi.contract import CloudError, CpiError, Facts, NoDiskSpace
 
+REMEDIES = {
+    "FileLocked": "another VM or host holds the file; detach it there, or wait until its task ends",
+    "ResourceInUse": "something else uses it; wait until that ends, or detach it there",
+    "TaskInProgress": "another task works on it; wait for its end",
+    "NoDiskSpace": "free space on the datastore, or let datastore_pattern name another one",
+    "InsufficientResourcesFault": "free resources in the cluster or its pool, or name another one in the AZ",
+    "NoPermission": "give the CPI's user this privilege in vCenter",
+    "RestrictedVersion": "the licence does not allow it; see the licences in vCenter",
+}
+"""What to do about a fault, by its name or that of a more general one."""
+USUAL = "look at the task and its events in vCenter"
+
 
 class AnswerLost(CloudError):
     """The request may have been carried out, or not: look, then go on from there."""
@@ -28,11 +40,20 @@ def told(what: str, endpoint: str) -> Generator[None]:
         raise typed(fault, what, endpoint) from fault
 
 
-def typed(fault: Any, what: str, endpoint: str) -> CpiError:
-    """The contract's error for a fault."""
+def typed(fault: Any, what: str, endpoint: str, task: str = "") -> CpiError:
+    """The contract's error for a fault, of a task if it was one: what was done, where, what was answered, what to do."""
     kinds: tuple[tuple[Any, type[CpiError]], ...] = ((vim.fault.NoDiskSpace, NoDiskSpace),)
     kind = next((ours for theirs, ours in kinds if isinstance(fault, theirs)), CloudError)
-    return kind(f"{what}: vCenter at {endpoint} says: {sentence(fault)}", facts=Facts(endpoint=endpoint))
+    source = f"vCenter at {endpoint}" + (f", task {task}," if task else "")
+    return kind(
+        f"{what}: {source} says: {sentence(fault)}; {remedy(fault)}", facts=Facts(endpoint=endpoint, request_id=task)
+    )
+
+
+def remedy(fault: Any) -> str:
+    """What to do about a fault."""
+    names = (kind.__name__.rpartition(".")[2] for kind in type(fault).__mro__)
+    return next((REMEDIES[name] for name in names if name in REMEDIES), USUAL)
 
 
 def sentence(fault: Any) -> str:

@@ -37,16 +37,16 @@ def run(session: Session, call: Call, what: str, begin: Callable[[Any], Any]) ->
     if ended is None:
         raise AnswerLost(f"{what}: vCenter has forgotten the task", facts=Facts(endpoint=session.config.endpoint))
     if ended.get("info.state") == "error":
-        raise TaskFailed(what, session, ended.get("info.error"))
+        raise TaskFailed(what, session, ended.get("info.error"), str(task._moId))
     return ended.get("info.result")
 
 
 class TaskFailed(Exception):
     """A task ended with a fault, or was refused with one. `error` is the contract's for it."""
 
-    def __init__(self, what: str, session: Session, fault: Any) -> None:
+    def __init__(self, what: str, session: Session, fault: Any, task: str = "") -> None:
         self.fault = getattr(fault, "fault", None) or fault
-        self.error = typed(self.fault, what, session.config.endpoint)
+        self.error = typed(self.fault, what, session.config.endpoint, task)
         super().__init__(self.error.message)
 
     def of(self, *names: str) -> bool:

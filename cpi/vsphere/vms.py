@@ -20,7 +20,7 @@ from cpi.contract import (
 )
 from cpi.vsphere import addresses, agent_settings, devices, metadata, records, rules, tasks
 from cpi.vsphere.clone import Plan, changes_of, clone
-from cpi.vsphere.errors import AnswerLost, sentence, told
+from cpi.vsphere.errors import AnswerLost, remedy, sentence, told
 from cpi.vsphere.inventory import Place
 from cpi.vsphere.locks import lock
 from cpi.vsphere.names import readable
@@ -162,8 +162,9 @@ def _failed(place: Place, cid: str, error: Exception) -> CpiError:
         cleanup = f"{second}; delete_vm '{cid}' tries again"
     if isinstance(cause, CpiError) and type(cause) is not CloudError and not cleanup:
         return cause
-    reason = cause.message if isinstance(cause, CpiError) else sentence(cause)
-    facts = Facts(endpoint=place.endpoint, cleanup=cleanup)
+    known = isinstance(cause, CpiError)
+    reason = cause.message if known else f"{sentence(cause)}; {remedy(cause)}"
+    facts = Facts(endpoint=place.endpoint, request_id=cause.facts.request_id if known else "", cleanup=cleanup)
     return VMCreationFailed(f"VM '{cid}' cannot be created: {reason}", ok_to_retry=not cleanup, facts=facts)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import LabError
+from lab.house import Lab
 from lab.record import start_time
 from lab.vsphere.build import simulator
 
@@ -47,8 +48,8 @@ class Vcenter:
         return start_time(self.pid) == self.started
 
 
-def up(directory: Path, listen: str = "127.0.0.1:0") -> Vcenter:
-    """Start one with its files below `directory`, or find the one that runs there."""
+def up(directory: Path, listen: str = "127.0.0.1:0", within: Lab | None = None) -> Vcenter:
+    """Start one with its files below `directory`, or find the one that runs there; `within` a lab, in its network."""
     found = load(directory)
     if found is not None and found.lives():
         return found
@@ -60,7 +61,7 @@ def up(directory: Path, listen: str = "127.0.0.1:0") -> Vcenter:
     command = [str(program), "-listen", listen, "-user", USER, "-password", password, "-full", Vcenter.full]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command,
+            within.command(command) if within else command,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -129,7 +129,8 @@ def test_a_disk_lives_its_life(cloud, api, stemcell):
     assert flat.stat().st_size == 100 * MIB
     assert cloud.call("has_disk", disk) is True
     hint = cloud.call("attach_disk", cid, disk)
-    assert hint == "2"
+    found = api.devices(api.vm(cid), vim.vm.device.VirtualDisk)[2]
+    assert (hint, found.unitNumber) == ({"id": found.backing.uuid}, 2)
     assert cloud.call("attach_disk", cid, disk) == hint
     device = api.devices(api.vm(cid), vim.vm.device.VirtualDisk)[-1]
     assert (device.backing.fileName, device.backing.diskMode) == (path, "independent_persistent")

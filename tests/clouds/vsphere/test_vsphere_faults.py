@@ -158,7 +158,7 @@ def test_lost_answers_while_a_disk_is_attached_detached_copied_and_deleted(cloud
     through, vm, disk = cloud.through(wire), cloud.create_vm(stemcell), cloud.create_disk(32)
     for method in ("ReconfigVM_Task", "CopyVirtualDisk_Task", "DeleteVirtualDisk_Task", "Destroy_Task"):
         wire.fault(method, "lose")
-    assert through.call("attach_disk", vm, disk) == "2"
+    assert through.call("attach_disk", vm, disk)["id"]
     assert len(api.disk_paths(api.vm(vm))) == 3
     wire.fault("ReconfigVM_Task", "lose")
     through.call("detach_disk", vm, disk)  # the second try finds it detached: that was asked for

@@ -16,7 +16,7 @@ PAGE = (HERE.parents[2] / "docs/reference/vsphere.md").read_text()
 
 def test_every_proof_is_a_test():
     named = set(re.findall(r"`(test_\w+)`", PAGE))
-    there = set(re.findall(r"^def (test_\w+)", "".join(path.read_text() for path in HERE.glob("test_*.py")), re.M))
+    there = set(re.findall(r"^def (test_\w+)", "".join(path.read_text() for path in HERE.rglob("test_*.py")), re.M))
     assert len(named) > 20
     assert named <= there
 

@@ -31,7 +31,7 @@ def settings(properties, vm):
 
 
 def write(properties, vm, disk, hint, text):
-    """Onto the disk of the unit that the hint names."""
+    """Onto the disk of the UUID that the hint names."""
     with _content(properties) as content, _flat(content, vm, hint).open("r+b") as file:
         file.seek(4096)
         file.write(text.encode())
@@ -87,5 +87,6 @@ def _file(content, path):
 
 
 def _flat(content, name, hint):
-    [disk] = [one for one in _devices(content, name) if isinstance(one, vim.vm.device.VirtualDisk) and str(one.unitNumber) == hint]  # fmt: skip
+    disks = [one for one in _devices(content, name) if isinstance(one, vim.vm.device.VirtualDisk)]
+    [disk] = [one for one in disks if one.backing.uuid == hint["id"]]
     return _file(content, disk.backing.fileName.replace(".vmdk", "-flat.vmdk"))

@@ -52,6 +52,10 @@ class Inside:
     def close(self) -> None:
         self._pool.shutdown()
 
+    def do(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Run a function there; threads that it starts stay there."""
+        return self._pool.submit(function, *arguments).result()
+
     def get(self, address: str, path: str = "/", port: int = 8080, seconds: float = 5) -> Any:
         """GET as JSON; OSError for anything but 200."""
         return self._pool.submit(_get, address, port, path, seconds).result()

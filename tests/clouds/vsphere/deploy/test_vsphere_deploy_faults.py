@@ -1,0 +1,186 @@
+"""Deployments while vCenter fails: they go on, or end with one clear error; what is in vCenter afterwards is what the director knows, and no more."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from pyVmomi import vim
+
+from lab import cgroups
+from tests.clouds.vsphere.deploy.vsphere_site import DISK_STORE, DISKS
+from tests.e2e.lab.shop import NAME, manifest
+from tests.e2e.lab.site import until
+from tests.e2e.loopback.api import running
+
+
+@pytest.fixture(autouse=True)
+def shop(site):
+    """One store and one web front; afterwards vCenter holds what the director knows."""
+    site.api.deploy(manifest(web=1))
+    for orphan in site.api.get("/disks"):
+        site.api.run("DELETE", f"/disks/{orphan['disk_cid']}")
+    site.wire.faults.clear()
+    yield
+    site.wire.faults.clear()
+    site.wire.up = True
+    exact(site)
+
+
+def exact(site):
+    """No VM, disk or file in vCenter that the director does not know."""
+    rows = [row for row in site.api.instances(NAME) if row["vm_cid"]]
+    assert site.vms() == {row["vm_cid"] for row in rows}
+    kept = {row["disk_cid"] for row in rows if row["disk_cid"]} | {one["disk_cid"] for one in site.api.get("/disks")}
+    assert site.disk_files() == {f"[{DISK_STORE}] {DISKS}/{cid}.vmdk" for cid in kept}
+    [stemcell] = site.api.get("/stemcells")
+    known = {row["vm_cid"] for row in rows} | {stemcell["cid"]}
+    folders = {path.partition("] ")[2].partition("/")[0] for path in site.seen.files()} - {DISKS}
+    assert {folder for folder in folders if not any(folder.startswith(cid) for cid in known)} == set()
+
+
+def grown(site, **more):
+    """A second web front is made, in spite of all."""
+    finished = site.api.deploy(manifest(web=2), seconds=240, **more)
+    assert running(site.api.instances(NAME)) == {"store/0", "web/0", "web/1"}
+    return finished
+
+
+def error_of(finished):
+    """The one error that a deploy ended with."""
+    [told] = {event["data"]["error"] for event in finished.events if event.get("state") == "failed"}
+    return told
+
+
+@contextmanager
+def meanwhile(condition, action):
+    """Once the condition holds, act; the `with` ends after that."""
+    failures = []
+
+    def run():
+        try:
+            until("the moment comes", 60, condition, pause=0.01)
+            action()
+        except AssertionError as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield
+    thread.join()
+    assert failures == []
+
+
+def test_vcenter_is_down_for_a_minute(site):
+    fault = site.wire.fault("CloneVM_Task", "lose")
+
+    def down():
+        site.wire.up = False
+        threading.Timer(60, lambda: setattr(site.wire, "up", True)).start()
+
+    with meanwhile(lambda: fault.met, down):
+        grown(site)
+
+
+@pytest.mark.parametrize("method", ["CloneVM_Task", "ReconfigVM_Task", "PowerOnVM_Task", "SetField"])
+def test_a_lost_answer(site, method):
+    fault = site.wire.fault(method, "lose")
+    grown(site)
+    assert fault.met == 1
+
+
+def test_lost_answers_about_disks(site):
+    wanted = manifest(web=1, stores=2)
+    faults = [site.wire.fault(method, "lose") for method in ("CreateVirtualDisk_Task", "MakeDirectory")]
+    site.api.deploy(wanted)
+    assert [fault.met for fault in faults] == [1, 1]
+    assert len(site.disk_files()) == 2
+    faults = [site.wire.fault(method, "lose") for method in ("PowerOffVM_Task", "ReconfigVM_Task", "Destroy_Task")]
+    site.api.deploy(manifest(web=1))
+    assert [fault.met for fault in faults] == [1, 1, 1]
+    for orphan in site.api.get("/disks"):
+        fault = site.wire.fault("DeleteVirtualDisk_Task", "lose")
+        site.api.run("DELETE", f"/disks/{orphan['disk_cid']}")
+        assert fault.met == 1
+    assert len(site.disk_files()) == 1
+
+
+@pytest.mark.parametrize("status", [500, 503, 429])
+def test_requests_are_refused_for_a_while(site, status):
+    faults = [
+        site.wire.fault(method, "refuse", times=2, status=status) for method in ("RetrievePropertiesEx", "FindChild")
+    ]
+    grown(site)
+    assert [fault.met for fault in faults] == [2, 2]
+
+
+def test_slow_answers_are_waited_for(site):
+    fault = site.wire.fault("RetrievePropertiesEx", "slow", times=8, seconds=1.5)
+    grown(site)
+    assert fault.met == 8
+
+
+def test_the_session_ends_in_the_middle(site):
+    fault = site.wire.fault("CloneVM_Task", "slow", seconds=1)
+
+    def end():
+        for session in site.wire.cookies - {""}:
+            try:
+                site.seen.content.sessionManager.TerminateSession([session])
+            except vim.fault.NotFound:
+                continue  # one of an earlier test
+
+    with meanwhile(lambda: fault.met, end):
+        grown(site)
+
+
+def test_the_worker_is_killed_in_the_middle(site):
+    fault = site.wire.fault("CloneVM_Task", "slow", seconds=1)
+    with meanwhile(lambda: fault.met, lambda: [cgroups.kill_pid(pid) for pid in workers(site)]):
+        grown(site)
+
+
+def test_the_director_is_killed_in_the_middle(site):
+    fault = site.wire.fault("CloneVM_Task", "slow", seconds=1)
+    task = site.begin(manifest(web=2))
+    until("the clone is under way", 60, lambda: fault.met, pause=0.01)
+    site.director.kill()
+    site.death(10)
+    site.start()
+    site.ready()
+    site.api.wait(task, seconds=240)
+    assert running(site.api.instances(NAME)) == {"store/0", "web/0", "web/1"}
+
+
+def test_a_full_datastore_ends_the_deploy_with_one_clear_error(site):
+    wanted = manifest(web=2)
+    wanted["instance_groups"][1]["vm_type"] = "nowhere"
+    told = error_of(site.api.deploy(wanted, expect="error"))
+    for part in ("LocalDS_2 has 0 MiB", "to spare"):
+        assert part in told, told
+
+
+def test_a_vm_that_vanished_is_made_again(site):
+    [web] = site.group("web")
+    vm = site.seen.vm(web["vm_cid"])
+    site.seen.run(vm.PowerOffVM_Task())
+    site.seen.run(vm.Destroy_Task())
+    site.cli("-d", NAME, "cloud-check", "--auto")
+    [now] = site.group("web")
+    assert now["vm_cid"] != web["vm_cid"]
+    assert running(site.api.instances(NAME)) == {"store/0", "web/0"}
+
+
+def workers(site):
+    """The director's CPI workers."""
+    found = []
+    for pid in cgroups.members(site.lab.record.cgroup):
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"cpi.worker" in words:
+            found.append(pid)
+    return found

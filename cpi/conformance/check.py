@@ -80,10 +80,12 @@ class Check:
         except probes.ProbeError as error:
             outcome, seen = "failed", [str(error)]
         finally:
-            await self.subject.settled()
-            left = await self.shared.discard_vm() if outcome == "failed" and trial.dirty else []
-            left += await trial.ledger.clear()
-            self.shared.ledger.take_over(trial.ledger)
+            try:
+                await self.subject.settled()
+                left = await self.shared.discard_vm() if outcome == "failed" and trial.dirty else []
+                left += await trial.ledger.clear()
+            finally:  # cut short in the middle of this, the last clean-up goes on with what is left
+                self.shared.ledger.take_over(trial.ledger)
         if left:
             outcome, seen = "failed", [*seen, *left]
         words = tuple(self.subject.words[heard:][-LAST_WORDS:]) if outcome == "failed" else ()

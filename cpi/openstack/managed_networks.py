@@ -13,17 +13,17 @@ from cpi.openstack.cleanup import undone
 from cpi.openstack.cloud import Cloud
 from cpi.openstack.groups import is_uuid
 from cpi.openstack.marks import Mark
+from cpi.openstack.properties import MANAGED_NETWORK
 from cpi.openstack.refusals import BAD, NOT_FOUND, Refused, told
 
 NETWORKS, SUBNETS, ROUTERS = "/networks", "/subnets", "/routers"
-PROPERTIES = ("router", "subnetpool", "dns")
 DEFINITION = ("type", "cloud_properties", "range", "gateway", "netmask_bits", "name")
 
 
 def create(cloud: Cloud, definition: Json) -> NetworkCreated:
     """Make it; nothing of it stays when that fails."""
     fields = Fields("network definition", definition, DEFINITION)
-    properties = Fields("cloud_properties of the network", fields.section("cloud_properties"), PROPERTIES)
+    properties = Fields("cloud_properties of the network", fields.section("cloud_properties"), MANAGED_NETWORK)
     fields.choice("type", "manual", ("manual",))
     subnet = _subnet(cloud, fields, properties)
     mark = Mark("network", cloud.call.key)

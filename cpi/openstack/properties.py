@@ -16,6 +16,7 @@ VM = (
     "root_disk", "boot_from_volume", "loadbalancer_pools", "allowed_address_pairs",
 )  # fmt: skip
 NETWORK = ("net_id", "security_groups")
+MANAGED_NETWORK = ("router", "subnetpool", "dns")
 IMAGE_FORMATS = ("raw", "qcow2", "vmdk", "vdi", "vhd", "vhdx", "iso", "aki", "ari", "ami")
 ABOUT_STEMCELL = (
     "name",

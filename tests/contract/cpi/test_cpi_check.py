@@ -109,8 +109,11 @@ def test_what_is_not_its_own_is_left_alone() -> None:
     assert {"theirs", "theirs-too"} <= set(cloud.inventory())
 
 
-def test_ctrl_c_ends_it_in_order(tmp_path: Path) -> None:
-    properties = {"state_dir": str(tmp_path / "cloud"), "latency": {"create_vm": 300}}
+@pytest.mark.parametrize(
+    "latency", [{"create_vm": 300}, {"delete_stemcell": 400}], ids=["anywhere", "while it removes what a case has made"]
+)
+def test_ctrl_c_ends_it_in_order(latency: dict[str, int], tmp_path: Path) -> None:
+    properties = {"state_dir": str(tmp_path / "cloud"), "latency": latency}
     config, report = tmp_path / "check.yml", tmp_path / "report.json"
     config.write_text(yaml.safe_dump({"properties": properties}))
     command = [sys.executable, "-m", "cpi.conformance", "sim", "--config", str(config), "--json", str(report)]
@@ -121,6 +124,7 @@ def test_ctrl_c_ends_it_in_order(tmp_path: Path) -> None:
     for line in process.stdout:
         if line.startswith("ok    stemcell.create"):
             break
+    time.sleep(0.3 if "delete_stemcell" in latency else 0)
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 1

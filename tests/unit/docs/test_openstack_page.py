@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cpi.openstack import config, managed_networks, properties
+from cpi.openstack import config, properties
 
 TOP = Path(__file__).resolve().parents[3]
 PAGE = (TOP / "docs/reference/openstack.md").read_text()
@@ -32,7 +32,7 @@ def test_every_proof_is_a_test():
     "shape",
     [
         config.ACCOUNT, config.BEHAVIOUR, config.BESIDE, config.CONNECTION, config.PROXIES, properties.VM, properties.NETWORK,
-        properties.ABOUT_STEMCELL, properties.IMAGE_PROPERTIES, managed_networks.PROPERTIES,
+        properties.ABOUT_STEMCELL, properties.IMAGE_PROPERTIES, properties.MANAGED_NETWORK,
     ],
 )  # fmt: skip
 def test_every_property_has_its_line(shape):

@@ -110,7 +110,7 @@ def test_what_is_not_its_own_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "latency", [{"create_vm": 300}, {"delete_stemcell": 400}], ids=["anywhere", "while it removes what a case has made"]
+    "latency", [{"create_vm": 300}, {"find": 400}], ids=["anywhere", "while it removes what a case has made"]
 )
 def test_ctrl_c_ends_it_in_order(latency: dict[str, int], tmp_path: Path) -> None:
     properties = {"state_dir": str(tmp_path / "cloud"), "latency": latency}
@@ -124,7 +124,7 @@ def test_ctrl_c_ends_it_in_order(latency: dict[str, int], tmp_path: Path) -> Non
     for line in process.stdout:
         if line.startswith("ok    stemcell.create"):
             break
-    time.sleep(0.3 if "delete_stemcell" in latency else 0)
+    time.sleep(0.3 if "find" in latency else 0)
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 1

@@ -173,6 +173,52 @@ def test_a_vm_that_vanished_is_made_again(site):
     assert running(site.api.instances(NAME)) == {"store/0", "web/0"}
 
 
+def test_a_disk_that_another_vm_has_locked(site):
+    """A backup program's VM, say: the error names vCenter, its task and what to do; when the disk is free, the deploy goes on."""
+    [store] = site.group("store")
+    path = f"[{DISK_STORE}] {DISKS}/{store['disk_cid']}.vmdk"
+    with foreign_vm(site) as thief:
+        take = site.wire.fault("Destroy_Task", "slow", seconds=0.5)
+        with meanwhile(lambda: take.met, lambda: site.seen.run(thief.ReconfigVM_Task(attachment(site, path)))):
+            told = error_of(site.api.deploy(manifest(web=1), recreate="true", expect="error"))
+        for part in (f"https://{site.wire.address}/sdk, task task-", "FileLocked", "detach it there"):
+            assert part in told, told
+    site.api.deploy(manifest(web=1))
+    [now] = site.group("store")
+    assert now["disk_cids"] == store["disk_cids"]
+    assert running(site.api.instances(NAME)) == {"store/0", "web/0"}
+
+
+@contextmanager
+def foreign_vm(site):
+    """One that runs outside of the CPI's folder."""
+    folder = next(one for one in site.seen.all(vim.Folder) if one.name == "vm")
+    controller = vim.vm.device.VirtualLsiLogicController(key=1000, busNumber=0, sharedBus="noSharing")
+    spec = vim.vm.ConfigSpec(
+        name="backup", guestId="otherGuest", numCPUs=1, memoryMB=32, files=vim.vm.FileInfo(vmPathName=f"[{DISK_STORE}]"),
+        deviceChange=[vim.vm.device.VirtualDeviceSpec(operation="add", device=controller)],
+    )  # fmt: skip
+    pool = site.seen.named(vim.ClusterComputeResource, "DC0_C0").resourcePool
+    vm = site.seen.run(folder.CreateVM_Task(spec, pool))
+    site.seen.run(vm.PowerOnVM_Task())
+    try:
+        yield vm
+    finally:
+        site.seen.run(vm.PowerOffVM_Task())
+        held = site.seen.devices(vm, vim.vm.device.VirtualDisk)
+        removed = [vim.vm.device.VirtualDeviceSpec(operation="remove", device=one) for one in held]
+        site.seen.run(vm.ReconfigVM_Task(vim.vm.ConfigSpec(deviceChange=removed)))
+        site.seen.run(vm.Destroy_Task())
+
+
+def attachment(site, path):
+    backing = vim.vm.device.VirtualDisk.FlatVer2BackingInfo(
+        fileName=path, datastore=site.seen.named(vim.Datastore, DISK_STORE), diskMode="independent_persistent"
+    )
+    disk = vim.vm.device.VirtualDisk(key=-1, controllerKey=1000, unitNumber=0, backing=backing)
+    return vim.vm.ConfigSpec(deviceChange=[vim.vm.device.VirtualDeviceSpec(operation="add", device=disk)])
+
+
 def workers(site):
     """The director's CPI workers."""
     found = []

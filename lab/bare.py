@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shlex
 import shutil
 import tempfile
@@ -12,7 +13,8 @@ from lab.errors import LabError
 from lab.programs import program
 
 SUITE = "bookworm"
-PIP_FILES = ["/etc/pip.conf", "/etc/xdg/pip/pip.conf", "/root/.config/pip/pip.conf", "/root/.pip/pip.conf"]
+HOME = pwd.getpwuid(0).pw_dir
+PIP_FILES = ["/etc/pip.conf", "/etc/xdg/pip/pip.conf", f"{HOME}/.config/pip/pip.conf", f"{HOME}/.pip/pip.conf"]
 NETWORK_FILES = ["/etc/resolv.conf", "/etc/hosts", "/etc/ssl/certs/ca-certificates.crt"]
 
 

@@ -27,7 +27,7 @@ AGENT = "org.qemu.guest_agent.0"
 
 @dataclass(frozen=True, slots=True)
 class MachineSpec:
-    """What a machine consists of. `pool`: where its own volumes lie; `console`: file of libvirt's host."""
+    """What a machine consists of. `wanted` names the pool of its own volumes; `console`: file of libvirt's host."""
 
     name: str
     key: str

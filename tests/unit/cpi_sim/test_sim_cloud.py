@@ -146,17 +146,24 @@ def test_latencies_pass_in_virtual_time_and_come_from_the_seed(tmp_path: Path) -
 
 
 def test_a_standing_clock_holds_a_call_until_it_is_advanced(tmp_path: Path) -> None:
-    clock = VirtualClock(flowing=False)
+    asleep = threading.Event()
+
+    class Watched(VirtualClock):
+        def sleep(self, seconds: float) -> None:
+            with self._moved:  # the hands cannot be moved before it really sleeps
+                asleep.set()
+                super().sleep(seconds)
+
+    clock = Watched(flowing=False)
     cloud = Cloud(Config.parse({"state_dir": str(tmp_path), "latency": {"create_disk": 5000}}), clock=clock)
     working = threading.Thread(target=lambda: cloud.disks.create(call("create_disk", "d"), 1, {}, None))
     working.start()
-    passed = 0.0
-    while working.is_alive():  # from when on it sleeps nobody can see
-        assert passed < 3600
-        clock.advance(0.5)
-        passed += 0.5
-        working.join(0.02)
-    assert passed >= 5
+    assert asleep.wait(10)
+    clock.advance(4.9)
+    working.join(0.05)
+    assert working.is_alive()
+    clock.advance(0.2)
+    working.join(5)
     assert cloud.find(call("find"), "disk", "d")
 
 

@@ -58,7 +58,13 @@ class Monit:
             return
         self._order("stop")
         while True:
-            unsettled = [service.name for service in self._ask_patiently() if service.monitored or service.pending]
+            busy = [service for service in self._ask_patiently() if service.monitored or service.pending]
+            unsettled = [service.name for service in busy]
+            for service in busy:
+                if not service.pending:
+                    # An order that comes while monit carries out another for the service (a start that is under way)
+                    # is forgotten when that one ends.
+                    self._monit("stop", service.name)
             if not unsettled:
                 alive = self._alive()
                 if not alive:

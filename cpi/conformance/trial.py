@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -103,11 +102,15 @@ class Trial:
                 raise BrokenError(f"{method} did not end within {self.config.timeout(method):g} s") from error
             return error
 
-    async def cut_short(self, method: str, arguments: list[object], key: str, seconds: float) -> None:
-        """A call with less time than it needs; on return it has come to its end, whatever came of it."""
-        with contextlib.suppress(CpiError):
+    async def cut_short(self, method: str, arguments: list[object], key: str, seconds: float) -> bool:
+        """A call with less time than it needs; on return it has come to its end. Whether the time was too short indeed."""
+        try:
             await self.subject.call(method, *arguments, key=key, deadline=max(seconds, 0.001))
-        await self.subject.settled()
+        except CpiError:
+            return True
+        finally:
+            await self.subject.settled()
+        return False
 
     # Objects
 

@@ -34,12 +34,12 @@ class House:
         self.supervisor = supervisor
         self.mail_port = mail_port
 
-    def job(self, name: str, stop: str = 'kill "$(cat {pid})"') -> str:
+    def job(self, name: str, stop: str = 'kill "$(cat {pid})"', before: str = ":") -> str:
         pid = self.layout.sys_run / f"{name}.pid"
         control = self.layout.base / f"{name}.ctl"
         control.write_text(
             "#!/bin/sh\ncase $1 in\n"
-            f"start) setsid sleep 1000 >/dev/null 2>&1 </dev/null & echo $! >{pid};;\n"
+            f"start) {before}; setsid sleep 1000 >/dev/null 2>&1 </dev/null & echo $! >{pid};;\n"
             f"stop) {stop.format(pid=pid)};;\nesac\n"
         )
         control.chmod(0o755)
@@ -118,6 +118,15 @@ def test_a_new_configuration_replaces_the_old_one(house: House) -> None:
     house.supervisor.start()
     until(lambda: house.state() == "running")
     assert [service.name for service in house.supervisor.services()] == ["c"]
+
+
+def test_jobs_that_are_just_being_started_stop(house: House) -> None:
+    started = house.layout.base / "started"
+    house.supervisor.configure({"0000_a": house.job("a", before=f"touch {started}; sleep 1")})
+    house.supervisor.start()
+    until(started.exists)
+    house.supervisor.stop(20)
+    assert processes(house.job("a"))[0].pid is None
 
 
 def test_no_jobs_are_running_jobs(house: House) -> None:

@@ -1,4 +1,4 @@
-"""`python -m lab.check [--quick | --clouds] [pytest arguments]`: what `bin/test` runs once the set-up is done."""
+"""`python -m lab.check [--quick | --proof | --clouds | --all] [pytest arguments]`: what `bin/test` runs once the set-up is done."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lab.check.outcome import Outcome, total
 from lab.check.static import TOOLS, file_lengths, run_tool, run_types
-from lab.check.suites import CLOUDS, FULL, QUICK, Suite, run_suites
+from lab.check.suites import STAGES, Suite, run_suites
 from lab.sweep import sweep
 
 
@@ -21,9 +21,8 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what the tests made is removed then too
     # started in the background by a shell this would be ignored, here and in all that the tests start and interrupt
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    quick = "--quick" in arguments
-    clouds = "--clouds" in arguments
-    passed_on = [argument for argument in arguments if argument not in ("--quick", "--clouds")]
+    stage = STAGES[next((argument for argument in arguments if argument in STAGES), "")]
+    passed_on = [argument for argument in arguments if argument not in STAGES]
     top = Path(__file__).resolve().parents[2]
     run_dir = (
         Path(os.environ.get("MERISTEM_RUN", "/var/lib/meristem" if os.geteuid() == 0 else "/tmp"))
@@ -32,10 +31,8 @@ def main(arguments: list[str]) -> int:
     begin = time.monotonic()
     outcomes: list[Outcome] = []
     try:
-        if clouds:
-            outcomes += run_suites(CLOUDS, top, passed_on, run_dir)
-        else:
-            outcomes += _checks_and_suites(QUICK if quick else FULL, top, passed_on, run_dir)
+        run = _checks_and_suites if stage.checks else run_suites
+        outcomes += run(stage.suites, top, passed_on, run_dir)
     finally:
         left = sweep(run_dir)
         shutil.rmtree(run_dir, ignore_errors=True)

@@ -7,9 +7,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from lab.check.outcome import Outcome, read_junit
 
@@ -27,7 +27,7 @@ class Suite:
     workers: int
     root: bool = False
     left_out: tuple[str, ...] = ()
-    """Files that this run does not take; another run of `bin/test` does."""
+    """Files and folders that this run does not take; another run of `bin/test` does."""
     dist: str = "loadfile"
     """How tests go to workers: a file's stay together, as they share what its fixtures start; or, where they share nothing but what each worker
     has, ``worksteal``: all workers end together."""
@@ -44,19 +44,43 @@ LONG = (
 )
 """Tests that take whole deployments or thousands of requests, beside those of the folders of their own."""
 
+MEASUREMENTS, KIT = "tests/e2e/bench", "tests/e2e/lab/test_cpi_check_lab.py"
+"""Whole measurements and whole runs of the conformance kit: a stage of their own, as hardly a change touches them alone."""
+
 QUICK = [Suite("tests", ["tests/unit", "tests/contract"], "not lab", 4, left_out=LONG)]
-FULL = [
+CORE = [
     Suite("tests", ["tests/unit", "tests/contract", "tests/scenario"], "not lab", 4),
     Suite("recovery", ["tests/recovery"], "not lab", 2, dist="worksteal"),
-    Suite("e2e", ["tests/e2e"], "not lab", 2),
-    Suite("lab", ["tests"], "lab", 0, root=True),
+    Suite("e2e", ["tests/e2e"], "not lab", 2, left_out=(MEASUREMENTS,)),
+    Suite("lab", ["tests"], "lab", 0, root=True, left_out=(KIT,)),
 ]
-
+PROOF = [
+    Suite("measurements", [MEASUREMENTS], "not lab", 2, dist="worksteal"),
+    Suite("kit", [KIT], "lab", 0, root=True),
+]
 CLOUDS = [
     Suite("clouds", ["tests/clouds"], "clouds", 0, root=True, left_out=("tests/clouds/libvirt",)),
     # Machines boot here, slowly where their processors are emulated: a run, and so a limit, of its own.
     Suite("machines", ["tests/clouds/libvirt"], "clouds", 0, root=True),
 ]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What one option of `bin/test` asks for; `checks`: the static ones come first."""
+
+    suites: list[Suite]
+    checks: bool = True
+
+
+STAGES = {
+    "": Stage(CORE),
+    "--quick": Stage(QUICK),
+    "--proof": Stage(PROOF, checks=False),
+    "--clouds": Stage(CLOUDS, checks=False),
+    "--all": Stage(CORE + PROOF),
+}
+"""Option -> stage; `--all` is what continuous integration runs."""
 
 
 class Running:
@@ -98,9 +122,12 @@ class Running:
 def run_suites(suites: list[Suite], top: Path, arguments: list[str], run_dir: Path) -> Iterator[Outcome]:
     """One after the other.
 
-    Paths among `arguments` (tests/...) take the place of the suites' folders; the rest is passed on to pytest.
+    Paths among `arguments` (tests/...) take the place of the folders of those suites that they belong to; the rest is passed on to pytest.
     """
+    own = [argument for argument in arguments if argument.startswith("tests/")]
     for suite in suites:
+        if own and not any(within(path, suite.folders) for path in own):
+            continue
         if suite.root and os.geteuid() != 0:
             yield Outcome(suite.name, 0, skips=[f"the {suite.name} suite: needs root, to make network namespaces"])
             continue
@@ -112,14 +139,22 @@ def run_suites(suites: list[Suite], top: Path, arguments: list[str], run_dir: Pa
             running.stop()
 
 
+def within(path: str, folders: Sequence[str]) -> bool:
+    """Whether a test's path (`tests/x/test_y.py::test_z`) lies in one of the folders or files."""
+    file = PurePosixPath(path.partition("::")[0])
+    return any(file.is_relative_to(folder) for folder in folders)
+
+
 def _command(suite: Suite, top: Path, arguments: list[str], report: Path) -> list[str]:
     own = [argument for argument in arguments if argument.startswith("tests/")]
     rest = [argument for argument in arguments if argument not in own]
-    folders = own or [folder for folder in suite.folders if (top / folder).is_dir()]
+    paths = [path for path in own if within(path, suite.folders)] or [
+        folder for folder in suite.folders if (top / folder).exists()
+    ]
     command = [sys.executable, "-m", "pytest", "-q", "-m", suite.marker, f"--junitxml={report}"]
     command += ["--durations=12", "--durations-min=2"]  # a test that has become slow is seen
     if suite.workers:
         # a worker that died is told, not tried again
         command += ["-n", str(suite.workers), "--dist", suite.dist, "--max-worker-restart=0"]
-    command += [f"--ignore={path}" for path in suite.left_out if path not in own]
-    return [*command, *folders, *rest]
+    command += [f"--ignore={path}" for path in suite.left_out if not any(within(one, [path]) for one in own)]
+    return [*command, *paths, *rest]

@@ -1,0 +1,46 @@
+"""The suites of `bin/test --all` take every test once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab.check.suites import CLOUDS, STAGES, Suite, within
+
+TOP = Path(__file__).resolve().parents[3]
+FILES = sorted(path.relative_to(TOP).as_posix() for path in (TOP / "tests").rglob("test_*.py"))
+CLOUDS_FILES = [path for path in FILES if path.startswith("tests/clouds/")]
+
+
+def takers(path: str, suites: list[Suite], marker: str) -> list[str]:
+    return [
+        one.name
+        for one in suites
+        if one.marker == marker and within(path, one.folders) and not within(path, one.left_out)
+    ]
+
+
+@pytest.mark.parametrize("marker", ["not lab", "lab"])
+def test_each_file_is_taken_by_one_suite(marker: str) -> None:
+    everything = STAGES["--all"].suites
+    others = ("tests/clouds/", "tests/lab/") if marker == "not lab" else ("tests/clouds/",)
+    files = [path for path in FILES if not path.startswith(others)]
+    assert len(files) > 100
+    assert [path for path in files if len(takers(path, everything, marker)) != 1] == []
+
+
+def test_each_clouds_file_is_taken_by_one_suite() -> None:
+    assert CLOUDS_FILES
+    assert [path for path in CLOUDS_FILES if len(takers(path, CLOUDS, "clouds")) != 1] == []
+
+
+def test_what_is_left_for_later_is_there() -> None:
+    left = {path for suite in STAGES["--all"].suites for path in suite.left_out}
+    assert left and [path for path in left if not (TOP / path).exists()] == []
+
+
+def test_a_path_belongs_to_a_folder_or_file() -> None:
+    assert within("tests/e2e/bench/test_bench.py::test_x[a/b]", ["tests/e2e"])
+    assert within("tests/e2e/test_a.py", ["tests/e2e/test_a.py"])
+    assert not within("tests/e2elsewhere/test_a.py", ["tests/e2e"])

@@ -44,18 +44,23 @@ LONG = (
 )
 """Tests that take whole deployments or thousands of requests, beside those of the folders of their own."""
 
-MEASUREMENTS, KIT = "tests/e2e/bench", "tests/e2e/lab/test_cpi_check_lab.py"
-"""Whole measurements and whole runs of the conformance kit: a stage of their own, as hardly a change touches them alone."""
+IN_TURN, CHAOS, MEASUREMENTS, KIT = LATER = (
+    "tests/recovery/test_in_turn_postgres.py",
+    "tests/e2e/several/test_chaos.py",
+    "tests/e2e/bench",
+    "tests/e2e/lab/test_cpi_check_lab.py",
+)
+"""Tests that repeat at length, on more servers, what shorter ones show, and whole measurements: a stage of their own."""
 
 QUICK = [Suite("tests", ["tests/unit", "tests/contract"], "not lab", 4, left_out=LONG)]
 CORE = [
     Suite("tests", ["tests/unit", "tests/contract", "tests/scenario"], "not lab", 4),
-    Suite("recovery", ["tests/recovery"], "not lab", 2, dist="worksteal"),
-    Suite("e2e", ["tests/e2e"], "not lab", 2, left_out=(MEASUREMENTS,)),
-    Suite("lab", ["tests"], "lab", 0, root=True, left_out=(KIT,)),
+    Suite("recovery", ["tests/recovery"], "not lab", 2, dist="worksteal", left_out=(IN_TURN,)),
+    Suite("e2e", ["tests/e2e"], "not lab", 2, left_out=(CHAOS, MEASUREMENTS)),
+    Suite("lab", ["tests/contract/agent", "tests/lab", "tests/e2e/lab"], "lab", 0, root=True, left_out=(KIT,)),
 ]
 PROOF = [
-    Suite("measurements", [MEASUREMENTS], "not lab", 2, dist="worksteal"),
+    Suite("proof", [MEASUREMENTS, CHAOS, IN_TURN], "not lab", 2),
     Suite("kit", [KIT], "lab", 0, root=True),
 ]
 CLOUDS = [

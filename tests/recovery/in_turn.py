@@ -4,7 +4,8 @@ on to the end. Time is the store's own."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Set
+import itertools
+from collections.abc import Awaitable, Callable, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,12 +14,16 @@ from director.adapters.store.sql import SqlStore
 from director.model.plan import Step
 from director.model.rows import Task
 from tests.recovery import invariants
+from tests.recovery.case import difference, model_of
 from tests.recovery.life import ACTING, Killed, Life, answered
+from tests.recovery.long import be_quiet
 from tests.recovery.realm import OPEN, Realm
 from tests.recovery.scenarios import Scenario
 from tests.recovery.stories import Deed
+from tests.recovery.virtual import run
 
 MOST = 2000
+_numbers = itertools.count(1)
 
 
 @dataclass
@@ -28,6 +33,30 @@ class Run:
     points: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     wrongs: list[str] = field(default_factory=list[str])
     picture: str = ""
+
+
+def die_at_all_points(scenario: Scenario, opening: Callable[[Path], Awaitable[SqlStore]], directory: Path) -> None:
+    """In as many runs as it takes, each on a new store. The end is the undisturbed one, and nothing was wrong on the way."""
+    be_quiet()
+
+    async def go(spared: Set[tuple[str, str]]) -> Run:
+        place = directory / str(next(_numbers))
+        place.mkdir()
+        store = await opening(place)
+        try:
+            return await die_in_turn(scenario, store, place, spared)
+        finally:
+            await store.close()
+
+    model = run(model_of(scenario.story, directory))
+    tried: set[tuple[str, str]] = set()
+    while len(tried) < model.points[scenario.deed]:
+        real = asyncio.run(go(tried))
+        assert not real.wrongs, "\n".join(real.wrongs)
+        assert difference(real.picture, model.pictures[scenario.deed]) == []
+        assert real.points, f"only {len(tried)} of {model.points[scenario.deed]} points are ever met"
+        tried |= real.points
+    assert len(tried) == model.points[scenario.deed]
 
 
 async def die_in_turn(

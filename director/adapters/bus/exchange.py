@@ -22,7 +22,7 @@ from director.ports.agents import AgentLog
 PROTOCOL = 3
 _RESEND = 0.2
 _NOBODY = "503"
-_TELLING = 0.5
+_TELLING = 0.4
 """Seconds in which the server has certainly said whether somebody listens."""
 _PATIENCE = 3.0
 _INFO_TIMEOUT = 2.0
@@ -40,7 +40,9 @@ class Conversation:
         self.patience = _PATIENCE
         """Seconds without an answer after which the request is taken for lost; doubled each time, for the agent may be slow."""
         self.nobody = False
-        """Whether the server has said that nobody listens."""
+        """Whether the server has said, of one request at least, that nobody listens."""
+        self.delivered_at: float | None = None
+        """When the first request went out of which it has not said so; by the bus' clock."""
         self.again = asyncio.Event()
         """Set when the request may have been lost with the connection that it was sent on."""
         self.stirred = asyncio.Event()
@@ -124,13 +126,15 @@ class Exchange:
                 while True:
                     talk.again.clear()
                     client = await self._connection.client()
+                    if talk.delivered_at is None:
+                        talk.delivered_at = self._connection.clock.now()
                     await client.publish(subject, payload, reply=talk.reply_to)
                     answer = await self._first(talk, method, key)
                     if answer is not None:
                         return answer
                     await talk.stir(_RESEND)
         except TimeoutError:
-            self._unanswered(talk, timeout)
+            self._unanswered(talk)
             raise AgentTimeout(
                 f"Timed out sending '{method}' to agent '{talk.agent_id}' after {timeout:g} seconds",
                 agent_id=talk.agent_id,
@@ -141,11 +145,13 @@ class Exchange:
                 f"Cannot send '{method}' to agent '{talk.agent_id}': {error}", agent_id=talk.agent_id, method=method
             ) from error
 
-    def _unanswered(self, talk: Conversation, timeout: float) -> None:
+    def _unanswered(self, talk: Conversation) -> None:
         if not self._connection.is_up:
             self.listening.pop(talk.agent_id, None)  # we were away ourselves
-        elif talk.nobody or timeout >= _TELLING:
-            self.listening[talk.agent_id] = not talk.nobody
+        elif talk.delivered_at is not None and self._connection.clock.now() - talk.delivered_at >= _TELLING:
+            self.listening[talk.agent_id] = True
+        elif talk.nobody:
+            self.listening[talk.agent_id] = False
 
     async def _first(self, talk: Conversation, method: str, key: str) -> Answer | None:
         """The answer; None when the request is to be sent again."""
@@ -216,7 +222,7 @@ class Exchange:
         if talk is None:
             return
         if not message.data and (message.headers or {}).get("Status") == _NOBODY:
-            talk.nobody = True
+            talk.nobody, talk.delivered_at = True, None
             talk.answers.put_nowait(None)
             return
         self.listening.pop(talk.agent_id, None)

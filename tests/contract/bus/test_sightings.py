@@ -40,6 +40,23 @@ async def test_there_or_not(agents: NatsAgents, speak: Callable[..., SpeakingAge
     assert await agents.sightings({"a1": [], "never-asked": []}) == {"a1": Sighting(), "never-asked": Sighting()}
 
 
+async def test_one_that_comes_while_it_is_asked_and_stays_silent_is_there(
+    agents: NatsAgents, speak: Callable[..., SpeakingAgent]
+) -> None:
+    async with asyncio.timeout(20), asyncio.TaskGroup() as asking:
+        asking.create_task(_unanswered(agents, "a1", 3))
+        await asyncio.sleep(0.3)  # the server has said that nobody listens
+        agent = await speak("a1")
+        agent.silent.add("get_state")
+    assert "get_state" in agent.methods()
+    assert (await agents.sightings({"a1": []}))["a1"] == Sighting(there=True)
+
+
+async def _unanswered(agents: NatsAgents, agent_id: str, seconds: float) -> None:
+    with pytest.raises(AgentTimeout):
+        await agents.call(agent_id, "get_state", timeout=seconds)
+
+
 async def test_why_agents_are_turned_away(
     server: NatsServer, users: UsersFile, files: ca.BusFiles, identities: Identities, url: str, tmp_path: Path
 ) -> None:

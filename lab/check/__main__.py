@@ -57,9 +57,12 @@ def _checks_and_suites(suites: list[Suite], top: Path, arguments: list[str], run
     for name, command in TOOLS:
         print(f"--- {name}", flush=True)
         outcomes.append(run_tool(name, command, top))
+    # beside suites that keep all cores busy the types would only make them slower
+    busy = next((number for number, suite in enumerate(suites) if suite.waits), 0)
+    outcomes += run_suites(suites[:busy], top, arguments, run_dir)
     with ThreadPoolExecutor(max_workers=1) as beside:
         types = beside.submit(run_types, top)
-        outcomes += run_suites(suites, top, arguments, run_dir)
+        outcomes += run_suites(suites[busy:], top, arguments, run_dir)
         outcomes.append(types.result())
     return outcomes
 

@@ -26,6 +26,8 @@ class Suite:
     marker: str
     workers: int
     root: bool = False
+    waits: bool = False
+    """Whether it waits for servers more than it computes: something else may run beside it."""
     left_out: tuple[str, ...] = ()
     """Files and folders that this run does not take; another run of `bin/test` does."""
     dist: str = "loadfile"
@@ -55,8 +57,8 @@ IN_TURN, CHAOS, MEASUREMENTS, KIT = LATER = (
 QUICK = [Suite("tests", ["tests/unit", "tests/contract"], "not lab", 4, left_out=LONG)]
 CORE = [
     Suite("tests", ["tests/unit", "tests/contract", "tests/scenario"], "not lab", 4),
+    Suite("e2e", ["tests/e2e"], "not lab", 2, waits=True, left_out=(CHAOS, MEASUREMENTS)),
     Suite("recovery", ["tests/recovery"], "not lab", 2, dist="worksteal", left_out=(IN_TURN,)),
-    Suite("e2e", ["tests/e2e"], "not lab", 2, left_out=(CHAOS, MEASUREMENTS)),
     Suite("lab", ["tests/contract/agent", "tests/lab", "tests/e2e/lab"], "lab", 0, root=True, left_out=(KIT,)),
 ]
 PROOF = [

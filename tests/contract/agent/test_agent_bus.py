@@ -58,8 +58,8 @@ async def test_a_change_of_job_state_is_told_at_once(vm: AgentProcess, director:
     await director.until_pong()
     began = time.monotonic()
     task = (await director.ask("stop"))["agent_task_id"]
-    await director.until(lambda: director.heartbeats and director.heartbeats[-1]["job_state"] == "stopped", 3)
-    assert time.monotonic() - began < 3
+    await director.until(lambda: director.heartbeats and director.heartbeats[-1]["job_state"] == "stopped", 15)
+    assert time.monotonic() - began < 15  # the next one that is due anyway comes after 30 s
     assert await director.end_of(task) == {"value": "stopped"}
 
 

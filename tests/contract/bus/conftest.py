@@ -71,10 +71,13 @@ async def speak(url: str, agents: NatsAgents, tmp_path: Path) -> AsyncIterator[C
     """Makes connected agents that answer as told."""
     made: list[SpeakingAgent] = []
 
-    async def make(agent_id: str, *, admitted: bool = True, ours: bool = False) -> SpeakingAgent:
+    async def make(
+        agent_id: str, *, admitted: bool = True, ours: bool = False, raw: dict[str, bytes] | None = None
+    ) -> SpeakingAgent:
         if admitted:
             await agents.admit([agent_id])
         agent = SpeakingAgent(agent_id, url, await agents.identity(agent_id, bootstrap=True), tmp_path, ours=ours)
+        agent.raw.update(raw or {})
         made.append(agent)
         await agent.connect()
         return agent

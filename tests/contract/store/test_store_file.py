@@ -54,18 +54,21 @@ async def test_the_newest_of_100000_tasks_are_listed_quickly(tmp_path: Path) -> 
         ]
         await store.commit(Changes(put=rows))
     await store.commit(Changes(put=[Task(id=100_001, type="deploy", description="d", state="processing")]))
-    started = time.perf_counter()
+    started = time.process_time()
     newest = await store.find(Task, newest_first=True, limit=30)
     older = await store.find(Task, newest_first=True, limit=30, before=newest[-1].key)
     current = await store.find(Task, state=["processing", "cancelling", "queued"], newest_first=True, limit=30)
     shown = await store.find(Task, type=["deploy", "errand", "logs"], newest_first=True, limit=30)
     of_one = await store.find(Task, deployment="d3", type=["deploy", "errand"], newest_first=True, limit=30)
-    taken = time.perf_counter() - started
+    taken = time.process_time() - started
     assert [one.id for one in newest[:2]] == [100_001, 100_000]
     assert older[0].id == newest[-1].id - 1
     assert [one.id for one in current] == [100_001]
     assert len(of_one) == 30
     assert [one.id for one in shown] == [one.id for one in newest]
-    print(f"five listings: {taken * 1000:.1f} ms")
-    assert taken < 0.25
+    started = time.process_time()
+    assert len(await store.find(Task)) == 100_001
+    whole = time.process_time() - started
+    print(f"five listings: {taken * 1000:.1f} ms; all tasks: {whole * 1000:.1f} ms")
+    assert taken < whole / 4
     await store.close()

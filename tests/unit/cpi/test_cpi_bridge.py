@@ -199,17 +199,17 @@ async def test_the_deadline_ends_the_whole_family(executable, tmp_path):
     began = time.monotonic()
     with pytest.raises(DeadlineExceeded, match=r"did not end create_vm within 0\.3 s") as error:
         await client.call("create_vm", [], deadline=0.3)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
     assert error.value.facts.started is True
     await asyncio.sleep(1.2)
     assert not (tmp_path / "late").exists()
 
 
 async def test_calls_run_at_once(executable):
-    client = executable(f"sleep 0.5; echo '{GOOD}'")
+    client = executable(f"sleep 1; echo '{GOOD}'")
     began = time.monotonic()
     await asyncio.gather(*(client.call("info") for _ in range(6)))
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 4  # one after the other they would take 6 s
 
 
 async def test_a_missing_executable_is_named(tmp_path):

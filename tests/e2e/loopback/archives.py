@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import tarfile
@@ -18,12 +19,12 @@ OPERATING_SYSTEM = "loopback"
 def tgz(members: Mapping[str, bytes], executable: frozenset[str] = frozenset()) -> bytes:
     """A gzipped tar of the given members; the same input gives the same bytes."""
     raw = io.BytesIO()
-    with tarfile.open(fileobj=raw, mode="w:gz", format=tarfile.GNU_FORMAT) as archive:
+    with tarfile.open(fileobj=raw, mode="w", format=tarfile.GNU_FORMAT) as archive:
         for name, content in members.items():
             entry = tarfile.TarInfo(f"./{name}")
             entry.size, entry.mode, entry.mtime = len(content), 0o755 if name in executable else 0o644, 1_700_000_000
             archive.addfile(entry, io.BytesIO(content))
-    return raw.getvalue()
+    return gzip.compress(raw.getvalue(), mtime=0)
 
 
 def build_stemcell(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+import yaml
 
 from tests.e2e.loopback.api import Api
 from tests.e2e.loopback.archives import build_stemcell
@@ -12,6 +13,9 @@ from tests.e2e.loopback.cloud import own_agent
 from tests.e2e.loopback.shop import build_shop, cloud_config
 from tests.e2e.loopback.world import World, build_world
 from tests.programs import need
+
+# agents beat every 30 s, so these numbers suspect the living too: they are asked, answer, and are left alone
+HASTE = {"interval": 0.5, "agent_timeout": 2, "settle": 1, "grace": 2, "silent_vms": 12}
 
 
 @pytest.fixture(scope="module")
@@ -42,3 +46,15 @@ def api(stocked: World) -> Iterator[Api]:
     yield client
     for deployment in client.get("/deployments"):
         client.delete_deployment(deployment["name"], force="true")
+
+
+@pytest.fixture
+def watched(stocked: World) -> World:
+    """The director with a hasty health monitor."""
+    config = yaml.safe_load(stocked.config.read_text())
+    if config["meristem"].get("health") != HASTE:
+        config["meristem"]["health"] = HASTE
+        stocked.kill_director()
+        stocked.config.write_text(yaml.safe_dump(config, sort_keys=False))
+        stocked.start_director()
+    return stocked

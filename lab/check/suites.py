@@ -46,7 +46,7 @@ LONG = (
 )
 """Tests that take whole deployments or thousands of requests, beside those of the folders of their own."""
 
-IN_TURN = "tests/recovery/test_in_turn_postgres.py"
+IN_TURN = ("tests/recovery/test_in_turn.py", "tests/recovery/test_in_turn_postgres.py")
 CHAOS = "tests/e2e/several/test_chaos.py"
 MEASUREMENTS = "tests/e2e/bench"
 IN_LAB = ("tests/e2e/lab/test_kill.py", "tests/e2e/lab/test_cpi_check_lab.py")
@@ -56,11 +56,11 @@ QUICK = [Suite("tests", ["tests/unit", "tests/contract"], "not lab", 4, left_out
 CORE = [
     Suite("tests", ["tests/unit", "tests/contract", "tests/scenario"], "not lab", 4, left_out=LONG),
     Suite("e2e", ["tests/e2e"], "not lab", 2, waits=True, left_out=(CHAOS, MEASUREMENTS)),
-    Suite("recovery", ["tests/recovery"], "not lab", 2, dist="worksteal", left_out=(IN_TURN,)),
+    Suite("recovery", ["tests/recovery"], "not lab", 2, dist="worksteal", left_out=IN_TURN),
     Suite("lab", ["tests/contract/agent", "tests/lab", "tests/e2e/lab"], "lab", 0, root=True, left_out=IN_LAB),
 ]
 PROOF = [
-    Suite("proof", [MEASUREMENTS, CHAOS, IN_TURN, *LONG], "not lab", 2),
+    Suite("proof", [MEASUREMENTS, CHAOS, *IN_TURN, *LONG], "not lab", 2),
     Suite("proof in lab", [*IN_LAB], "lab", 0, root=True),
 ]
 CLOUDS = [

@@ -64,8 +64,9 @@ PROOF = [
     Suite("proof in lab", [*IN_LAB], "lab", 0, root=True),
 ]
 CLOUDS = [
-    Suite("clouds", ["tests/clouds"], "clouds", 0, root=True, left_out=("tests/clouds/libvirt",)),
-    # Machines boot here, slowly where their processors are emulated: a run, and so a limit, of its own.
+    # Each with services of its own, which end with it.
+    Suite("openstack", ["tests/clouds/openstack"], "clouds", 0, root=True),
+    Suite("vsphere", ["tests/clouds/vsphere"], "clouds", 0, root=True),
     Suite("machines", ["tests/clouds/libvirt"], "clouds", 0, root=True),
 ]
 

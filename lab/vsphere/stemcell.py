@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import tarfile
 from pathlib import Path
-from typing import IO
 
-import yaml
-
-from lab.errors import LabError
+from lab.watcher.stemcell import rewrapped
 
 FORMAT = "vsphere-ovf"
 DISK = "image-disk1.vmdk"
@@ -80,33 +74,9 @@ def descriptor(size: int, capacity: int, disk: str = DISK) -> str:
 
 def convert(stemcell: Path, out: Path) -> Path:
     """A stemcell of a root tree (format libvirt-rootfs) as one for the simulated vCenter: its system disk is the tree's archive."""
-    with tarfile.open(stemcell) as source:
-        manifest, tree = yaml.safe_load(_member(source, "stemcell.MF")), _member(source, "image")
+    return rewrapped(stemcell, out, "vsphere-lab", _image, stemcell_formats=[FORMAT])
+
+
+def _image(tree: bytes) -> dict[str, bytes]:
     # a capacity below what is uploaded leaves the file as it is: vcsim copies a disk byte by byte for each VM
-    files = {"image.ovf": descriptor(len(tree), 1).encode(), DISK: tree}
-    image = io.BytesIO()
-    with tarfile.open(fileobj=image, mode="w:gz", compresslevel=0) as archive:
-        for name, data in files.items():
-            _add(archive, name, data)
-    manifest |= {
-        "name": str(manifest["name"]).replace("libvirt-lxc", "vsphere-lab"),
-        "stemcell_formats": [FORMAT],
-        "sha1": hashlib.sha1(image.getvalue(), usedforsecurity=False).hexdigest(),
-    }
-    with tarfile.open(out, "w:gz", compresslevel=0) as archive:
-        _add(archive, "stemcell.MF", yaml.safe_dump(manifest, sort_keys=False).encode())
-        _add(archive, "image", image.getvalue())
-    return out
-
-
-def _member(archive: tarfile.TarFile, name: str) -> bytes:
-    source: IO[bytes] | None = archive.extractfile(name)
-    if source is None:
-        raise LabError(f"{archive.name}: {name} is no file")
-    return source.read()
-
-
-def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
-    member = tarfile.TarInfo(name)
-    member.size = len(data)
-    archive.addfile(member, io.BytesIO(data))
+    return {"image.ovf": descriptor(len(tree), 1).encode(), DISK: tree}

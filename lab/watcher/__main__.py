@@ -1,4 +1,4 @@
-"""`python -m lab.watcher vsphere --lab DIRECTORY --vcenter DIRECTORY --dir DIRECTORY`: follow a cloud until a signal comes.
+"""`python -m lab.watcher vsphere|openstack --lab DIRECTORY --dir DIRECTORY ..`: follow a cloud until a signal comes.
 
 It must run inside the lab whose containers stand for the VMs (`python -m lab exec`).
 """
@@ -13,6 +13,8 @@ from pathlib import Path
 from threading import Event
 
 from lab.errors import LabError
+from lab.openstack import places
+from lab.openstack.stack import Stack
 from lab.record import load as load_lab
 from lab.watcher.container import Hall
 from lab.watcher.follow import Follower
@@ -25,7 +27,12 @@ def main(arguments: list[str]) -> int:
     clouds = parser.add_subparsers(dest="cloud", required=True)
     vsphere = clouds.add_parser("vsphere", help="a vCenter that vcsim plays")
     vsphere.add_argument("--vcenter", type=Path, required=True, help="its lab's directory")
-    for cloud in (vsphere,):
+    openstack = clouds.add_parser("openstack", help="the OpenStack lab, whose Nova has simulated hypervisors")
+    openstack.add_argument("--stack", type=Path, default=places.state(), help="its directory (default: %(default)s)")
+    openstack.add_argument(
+        "--network", action="append", required=True, help="id of a network that the bridge stands for"
+    )
+    for cloud in (vsphere, openstack):
         cloud.add_argument("--lab", type=Path, required=True, help="the directory of the lab of containers")
         cloud.add_argument("--dir", type=Path, required=True, help="where the guests' files are kept")
     options = parser.parse_args(arguments)
@@ -44,6 +51,19 @@ def main(arguments: list[str]) -> int:
 
 
 def _source(options: argparse.Namespace) -> Source:
+    return _openstack(options) if options.cloud == "openstack" else _vsphere(options)
+
+
+def _openstack(options: argparse.Namespace) -> Source:
+    from lab.watcher.openstack import OpenstackSource
+
+    stack = Stack.load(options.stack.resolve())
+    if stack is None:
+        raise LabError(f"{options.stack}: no OpenStack lab here; run `bin/lab up openstack --dir {options.stack}`")
+    return OpenstackSource(stack, frozenset(options.network))
+
+
+def _vsphere(options: argparse.Namespace) -> Source:
     from lab.vsphere.server import load
     from lab.watcher.vsphere import VsphereSource  # a cloud's library is there only where that cloud is used
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,9 @@ def tenant(stack, tmp_path_factory):
 
     made = Tenant(stack, tmp_path_factory.mktemp("openstack"))
     yield made
-    made.remove()
+    with warnings.catch_warnings():  # the last test of the session may be another folder's
+        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        made.remove()
 
 
 @pytest.fixture(scope="session")

@@ -43,9 +43,10 @@ class Fault:
 
 
 class FaultProxy:
-    """One listener; the service is the first part of the path."""
+    """One listener; the service is the first part of the path. `listener`: a socket to listen on, of another network maybe."""
 
-    def __init__(self, targets: dict[str, str], certificate: str = "", plain_host: str = "127.0.0.1") -> None:
+    def __init__(self, targets: dict[str, str], certificate: str = "", plain_host: str = "127.0.0.1",
+                 listener: socket.socket | None = None) -> None:  # fmt: skip
         self.targets = targets
         self.faults: list[Fault] = []
         self.seen: list[tuple[str, str]] = []
@@ -71,7 +72,12 @@ class FaultProxy:
             def do_CONNECT(self) -> None:
                 proxy.tunnel(self)
 
-        self.server = http.server.ThreadingHTTPServer((plain_host, 0), Handler)
+        if listener is None:
+            self.server = http.server.ThreadingHTTPServer((plain_host, 0), Handler)
+        else:
+            self.server = http.server.ThreadingHTTPServer((plain_host, 0), Handler, bind_and_activate=False)
+            self.server.socket.close()
+            self.server.socket, self.server.server_address = listener, listener.getsockname()
         self.server.daemon_threads = True
         scheme = "http"
         if certificate:

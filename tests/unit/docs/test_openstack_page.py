@@ -23,7 +23,7 @@ KINDS = ("real", "stand-in", "refused")
 
 def test_every_proof_is_a_test():
     named = set(re.findall(r"`(test_\w+)`", PAGE))
-    there = set(re.findall(r"^def (test_\w+)", "".join(path.read_text() for path in TESTS.glob("test_*.py")), re.M))
+    there = set(re.findall(r"^def (test_\w+)", "".join(path.read_text() for path in TESTS.rglob("test_*.py")), re.M))
     assert len(named) > 40
     assert named <= there
 

@@ -11,6 +11,7 @@ from pyVmomi import vim
 
 from lab import cgroups
 from tests.clouds.vsphere.deploy.vsphere_site import DISK_STORE, DISKS
+from tests.clouds.watched_site import error_of, meanwhile
 from tests.e2e.lab.shop import NAME, manifest
 from tests.e2e.lab.site import until
 from tests.e2e.loopback.api import running
@@ -46,31 +47,6 @@ def grown(site, **more):
     finished = site.api.deploy(manifest(web=2), seconds=240, **more)
     assert running(site.api.instances(NAME)) == {"store/0", "web/0", "web/1"}
     return finished
-
-
-def error_of(finished):
-    """The one error that a deploy ended with."""
-    [told] = {event["data"]["error"] for event in finished.events if event.get("state") == "failed"}
-    return told
-
-
-@contextmanager
-def meanwhile(condition, action):
-    """Once the condition holds, act; the `with` ends after that."""
-    failures = []
-
-    def run():
-        try:
-            until("the moment comes", 60, condition, pause=0.01)
-            action()
-        except AssertionError as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    yield
-    thread.join()
-    assert failures == []
 
 
 def test_vcenter_is_down_for_a_minute(site):

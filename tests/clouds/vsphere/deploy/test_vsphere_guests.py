@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 
-import libvirt
 import pytest
 
 from tests.e2e.lab.shop import NAME, manifest
 from tests.e2e.lab.site import until
-from tests.e2e.loopback.api import running
 
 CYCLES = 3
 """Seconds, and cycles of monit: only after one does it write down that a job that was just started is its own. After a power cut before that, it stays stopped."""
@@ -28,44 +25,17 @@ def state(site, row):
     return site.seen.vm(row["vm_cid"]).runtime.powerState
 
 
-def life(site, row):
-    """The id of the guest's first process; empty when it is off, or just going."""
-    try:
-        return str(site.host.root(row["vm_cid"])).split("/")[2]
-    except (libvirt.libvirtError, OSError, IndexError):
-        return ""
-
-
-def serves(site, row):
-    """Whether its job answers, and its agent says that monit has it in hand: power that is cut before that leaves it stopped."""
-    return site.answers(row) and "web/0" in running(site.api.instances(NAME))
-
-
-def anew(site, row, before):
-    """Whether another life of the guest serves."""
-    return life(site, row) not in ("", before) and serves(site, row)
-
-
-def shell(site, row, command):
-    """In the guest, as its root; None if it is off."""
-    pid = life(site, row)
-    if not pid:
-        return None
-    inside = ["nsenter", "-t", pid, "-m", "-u", "-i", "-n", "-p", "-C", "--wd=/"]
-    return subprocess.run([*inside, "sh", "-c", command], capture_output=True, text=True, timeout=20, check=False)
-
-
 def switched_off(site, row):
     """Whether it is off. systemd may lose the word while it starts something else: it is said again."""
     if row["vm_cid"] in site.host.inventory().domains:
-        shell(site, row, "systemctl poweroff")
+        site.shell(row, "systemctl poweroff")
     return state(site, row) == "poweredOff"
 
 
 def test_a_reset_boots_the_guest_anew(site, web):
-    before = life(site, web)
+    before = site.life(web)
     site.seen.run(site.seen.vm(web["vm_cid"]).ResetVM_Task())
-    until("the guest is booted anew", 30, lambda: anew(site, web, before))
+    until("the guest is booted anew", 30, lambda: site.anew(web, before))
 
 
 def test_power_off_and_on(site, web):
@@ -73,21 +43,21 @@ def test_power_off_and_on(site, web):
     site.seen.run(vm.PowerOffVM_Task())
     until("the guest is off", 10, lambda: web["vm_cid"] not in site.host.inventory().domains)
     site.seen.run(vm.PowerOnVM_Task())
-    until("the guest answers again", 30, lambda: serves(site, web))
+    until("the guest answers again", 30, lambda: site.serves(web))
 
 
 def test_a_guest_that_switches_itself_off_is_off_in_vcenter(site, web):
     until("vCenter knows", 30, lambda: switched_off(site, web), pause=1)
     site.seen.run(site.seen.vm(web["vm_cid"]).PowerOnVM_Task())
-    until("the guest answers again", 30, lambda: serves(site, web))
+    until("the guest answers again", 30, lambda: site.serves(web))
 
 
 def test_another_watcher_takes_the_guests_over(site, web):
-    before = life(site, web)
+    before = site.life(web)
     site.unwatch()
     assert site.answers(web)
     vm = site.seen.vm(web["vm_cid"])
     site.watch()
     site.seen.run(vm.ResetVM_Task())
-    until("the guest is booted anew", 30, lambda: anew(site, web, before))
+    until("the guest is booted anew", 30, lambda: site.anew(web, before))
     assert {row["vm_cid"] for row in site.api.instances(NAME)} == set(site.host.inventory().domains)

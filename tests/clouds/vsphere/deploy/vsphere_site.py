@@ -1,68 +1,41 @@
 """A lab with a vCenter, a watcher that boots its VMs, and a director that deploys on it through a wire that can be cut.
 
-The test process stays outside of the lab and is forwarded in; the wire's threads live in the lab's network."""
+The wire's threads live in the lab's network."""
 
 from __future__ import annotations
 
 import dataclasses
-import secrets
 import shutil
-import signal
-import subprocess
-import sys
 
-import yaml
 from pyVmomi import vim
 
-import lab as lab_room
-from lab.demo.record import TREE, Record
-from lab.demo.site import API_PORT, write_site
+from lab.demo.site import API_PORT
 from lab.forward import Forwarding
 from lab.vsphere import server
 from lab.vsphere.stemcell import convert
 from tests.clouds.vsphere import faulty_wire
 from tests.clouds.vsphere.vcenter_api import Api as VcenterApi
+from tests.clouds.watched_site import Ground, WatchedSite
 from tests.e2e.lab import shop
 from tests.e2e.lab.host import Host
-from tests.e2e.lab.inside import Inside
-from tests.e2e.lab.site import RUNS, Site
-from tests.e2e.loopback.api import Api
 
 VM_FOLDER, TEMPLATES, DISKS = "meristem/vms", "meristem/templates", "meristem_disks"
 VM_STORE, DISK_STORE, FULL_STORE = "LocalDS_0", "LocalDS_1", "LocalDS_2"
 
 
 @dataclasses.dataclass
-class VsphereSite(Site):
+class VsphereSite(WatchedSite):
     """`seen` asks the vCenter by its own API, past wire and CPI; `wire` is what the CPI speaks through."""
 
     seen: VcenterApi = None
     wire: faulty_wire.Wire = None
-    watcher: subprocess.Popen = None
-    untouched: tuple = ()
 
-    def watch(self):
-        command = [
-            sys.executable, "-m", "lab.watcher", "vsphere", "--lab", str(self.record.lab),
-            "--vcenter", str(self.directory / "vcenter"), "--dir", str(self.directory / "vms"),
-        ]  # fmt: skip
-        with (self.directory / "watcher.log").open("ab") as log:
-            self.watcher = subprocess.Popen(
-                self.lab.command(command), cwd=TREE, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
-        self.record.keep("watcher", self.watcher)
-
-    def unwatch(self):
-        self.watcher.send_signal(signal.SIGTERM)
-        self.watcher.wait(20)
+    def cloud_words(self):
+        return ["vsphere", "--vcenter", str(self.directory / "vcenter")]
 
     def vsphere_stemcell(self, version):
         out = self.directory / f"vsphere-{version}.tgz"
         return out if out.exists() else convert(self.build_stemcell(version), out)
-
-    def group(self, name):
-        rows = [row for row in self.api.instances(shop.NAME) if row["job_name"] == name]
-        return sorted(rows, key=lambda row: row["index"])
 
     def vms(self):
         """Names of the VMs in the folder of VMs, as vCenter says; a compilation VM would be among them."""
@@ -79,24 +52,10 @@ class VsphereSite(Site):
     def inventory(self):
         return self.seen.vm_names(), self.seen.files()
 
-    def begin(self, wanted):
-        """A deploy under way; its task."""
-        return self.api.start("POST", "/deployments", body=yaml.safe_dump(wanted).encode(), kind="text/yaml")
-
-    def answers(self, row):
-        try:
-            return self.inside.get(row["ips"][0], "/health", seconds=1) == {"status": "ok"}
-        except OSError:
-            return False
-
-    def down(self):
-        self.stop()
-        if self.watcher is not None:
-            self.unwatch()
+    def leave(self):
         faulty_wire.close(self.wire)
         self.seen.close()
         server.down(self.directory / "vcenter")
-        super().down()
 
 
 def cpi_properties(vcenter, address):
@@ -134,37 +93,22 @@ def cloud_config():
 
 def build():
     """All of it, running, with stemcell, release and cloud config; nothing is deployed."""
-    name = f"vs-{secrets.token_hex(3)}"
-    directory = RUNS / name
-    (directory / "home").mkdir(parents=True)
-    record = Record(directory)
-    lab = lab_room.up(record.lab, name)
+    ground = Ground.make("vs")
+    directory, lab = ground.directory, ground.lab
     site = None
     try:
         vcenter = server.up(directory / "vcenter", within=lab)
         lab.keep_disks(directory / "vcenter")
-        inside = Inside(lab)
-        wire = inside.do(faulty_wire.open_wire, vcenter.address, directory)
-        config = write_site(record, lab)
-        document = yaml.safe_load(config.read_text())
-        document["meristem"]["cpi"] = {"type": "vsphere", "properties": cpi_properties(vcenter, wire.address)}
-        config.write_text(yaml.safe_dump(document, sort_keys=False))
+        wire = ground.inside.do(faulty_wire.open_wire, vcenter.address, directory)
+        config = ground.configure("vsphere", cpi_properties(vcenter, wire.address))
         port = int(vcenter.address.rpartition(":")[2])
         forwarding = Forwarding.start(lab, [(0, lab.address, API_PORT), (0, "127.0.0.1", port)])
         outside = dataclasses.replace(vcenter, url=f"https://127.0.0.1:{forwarding.ports[1]}")
-        ca = directory / "certificates" / "api" / "ca.pem"
-        api = Api(f"https://127.0.0.1:{forwarding.ports[0]}", ca, "admin", (directory / "password").read_text().strip())
         site = VsphereSite(
-            directory, lab, record, config, forwarding, api, Host(lab, directory / "vms"), inside,
-            seen=VcenterApi(outside), wire=wire,
+            directory, lab, ground.record, config, forwarding, ground.api(forwarding.ports[0]),
+            Host(lab, directory / "vms"), ground.inside, seen=VcenterApi(outside), wire=wire,
         )  # fmt: skip
-        site.untouched = site.inventory()
-        site.watch()
-        site.start()
-        site.ready()
-        site.api.upload_stemcell(site.vsphere_stemcell("1.0"))
-        site.api.upload_release(site.build_release())
-        site.api.update_config("cloud", cloud_config())
+        site.open(site.vsphere_stemcell("1.0"), cloud_config())
     except BaseException:
         if site is not None:
             site.down()

@@ -90,21 +90,27 @@ def schema(postgres: PostgresServer, _shared_schema: str) -> str:
     return _shared_schema
 
 
+@pytest.fixture
+def poll() -> float:
+    """Seconds after which a follower looks by itself. A test that is about wake-ups asks for more by `parametrize`."""
+    return 0.2
+
+
 @pytest.fixture(params=["file", "memory", "postgres", "dictionaries"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path, hands: Hands) -> AsyncIterator[Store]:
+async def store(request: pytest.FixtureRequest, tmp_path: Path, hands: Hands, poll: float) -> AsyncIterator[Store]:
     opened: SqlStore | MemoryStore
     if request.param == "postgres":
-        opened = await _in_postgres(request, hands)
+        opened = await _in_postgres(request, hands, poll)
     elif request.param == "dictionaries":
-        opened = MemoryStore(now=hands.now, poll=0.2)
+        opened = MemoryStore(now=hands.now, poll=poll)
     else:
         path = tmp_path / "director.db" if request.param == "file" else ":memory:"
-        opened = await open_store(path, clock=hands.now, poll=0.2)
+        opened = await open_store(path, clock=hands.now, poll=poll)
     yield opened
     await opened.close()
 
 
-async def _in_postgres(request: pytest.FixtureRequest, hands: Hands) -> SqlStore:
+async def _in_postgres(request: pytest.FixtureRequest, hands: Hands, poll: float) -> SqlStore:
     server: PostgresServer = request.getfixturevalue("postgres")
     name: str = request.getfixturevalue("schema")
     from director.adapters.store.postgres import open_postgres
@@ -114,4 +120,4 @@ async def _in_postgres(request: pytest.FixtureRequest, hands: Hands) -> SqlStore
             connection.execute(f"UPDATE {name}.hands SET ahead = {seconds}")
 
     hands.turned.append(turn)
-    return await open_postgres(server.place(name), poll=0.2)
+    return await open_postgres(server.place(name), poll=poll)

@@ -53,7 +53,7 @@ async def wakes(store: Store, topic: str, seen: list[int]) -> None:
 
 async def settle(seen: list[int], count: int) -> bool:
     try:
-        async with asyncio.timeout(0.15):
+        async with asyncio.timeout(10):
             while len(seen) < count:
                 await asyncio.sleep(0.005)
     except TimeoutError:
@@ -61,7 +61,8 @@ async def settle(seen: list[int], count: int) -> bool:
     return True
 
 
-async def test_followers_wake_at_once_and_after_each_touch(store: Store) -> None:
+@pytest.mark.parametrize("poll", [60.0])
+async def test_followers_wake_at_once_and_after_each_touch(store: Store, poll: float) -> None:
     seen: dict[str, list[int]] = {topic: [] for topic in ("tasks", "task/7", "task/8", "leases")}
     followers = [asyncio.create_task(wakes(store, topic, numbers)) for topic, numbers in seen.items()]
     for numbers in seen.values():
@@ -75,7 +76,7 @@ async def test_followers_wake_at_once_and_after_each_touch(store: Store) -> None
     assert lease
     await store.release(lease)
     assert await settle(seen["leases"], 2)
-    assert len(seen["task/8"]) <= 3  # nothing but the slow look-in
+    assert len(seen["task/8"]) == 1
     for follower in followers:
         follower.cancel()
 
@@ -83,8 +84,9 @@ async def test_followers_wake_at_once_and_after_each_touch(store: Store) -> None
 async def test_a_missed_wake_is_made_good_by_the_slow_poll(store: Store) -> None:
     seen: list[int] = []
     follower = asyncio.create_task(wakes(store, "task/1", seen))
-    await asyncio.sleep(0.5)
-    assert len(seen) >= 2
+    async with asyncio.timeout(10):
+        while len(seen) < 2:
+            await asyncio.sleep(0.02)
     follower.cancel()
 
 

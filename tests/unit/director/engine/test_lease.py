@@ -37,10 +37,10 @@ async def take(store: Store, name: str = "task/1", owner: str = "me", seconds: f
 
 
 async def test_it_is_renewed_while_held_and_given_back_with_its_locks(bench: Bench) -> None:
-    first = await take(bench.store, seconds=0.3)
-    async with Hold(bench.store, first, term=0.3) as hold:
-        hold.add(await take(bench.store, "lock/deployment/web", seconds=0.3))
-        await asyncio.sleep(0.7)
+    first = await take(bench.store, seconds=1.2)
+    async with Hold(bench.store, first, term=1.2) as hold:
+        hold.add(await take(bench.store, "lock/deployment/web", seconds=1.2))
+        await asyncio.sleep(2.5)
         await hold.check()
         assert [one.name for one in await bench.store.leases()] == ["lock/deployment/web", "task/1"]
         assert hold.lease.fence == first.fence

@@ -75,13 +75,13 @@ async def test_an_interrupted_upload_leaves_nothing(listener: BlobListener, blob
     _, writer = await asyncio.open_connection("127.0.0.1", listener.port, ssl=trusted)
     writer.write(f"PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n".encode() + b"x" * 5000)
     await writer.drain()
-    for _ in range(100):
+    for _ in range(500):
         if list(blobs.folder.iterdir()):
             break
         await asyncio.sleep(0.02)
     assert list(blobs.folder.iterdir()), "the upload never began"
     writer.transport.abort()
-    for _ in range(100):
+    for _ in range(500):
         if not list(blobs.folder.iterdir()):
             break
         await asyncio.sleep(0.02)

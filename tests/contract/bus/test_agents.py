@@ -229,7 +229,7 @@ async def test_heartbeats_are_heard_with_the_monitors_identity(agents: NatsAgent
     await agent.tell("hm.agent.heartbeat.a1", {"job_state": "running", "node_id": "i1"})
     await agent.tell("hm.agent.heartbeat.a1", ["malformed"])
     await agent.tell("hm.agent.heartbeat.a2", {"job_state": "forged"})
-    for _ in range(50):
+    for _ in range(500):
         if agents.heartbeat("a1"):
             break
         await asyncio.sleep(0.02)
@@ -247,7 +247,7 @@ async def test_alerts_of_agents_are_heard(agents: NatsAgents, speak) -> None:
     agent = await speak("a1")
     await agent.tell("hm.agent.alert.a1", ["malformed"])
     await agent.tell("hm.agent.alert.a1", {"id": "7", "severity": 2, "title": "web is down"})
-    for _ in range(100):
+    for _ in range(500):
         if told:
             break
         await asyncio.sleep(0.02)

@@ -32,7 +32,7 @@ async def test_admitting_others_drops_no_client(agents: NatsAgents, speak) -> No
 async def test_an_expelled_agent_is_dropped_the_others_stay(agents: NatsAgents, speak) -> None:
     first, second = await speak("a1"), await speak("a2")
     await agents.expel(["a1"])
-    await asyncio.wait_for(first.lost.wait(), 5)
+    await asyncio.wait_for(first.lost.wait(), 20)
     assert not second.lost.is_set()
     assert await agents.call("a2", "ping") == "pong"
     with pytest.raises(Exception, match=r"(?i)authorization|closed|eof|unexpected"):
@@ -95,7 +95,7 @@ async def test_a_dead_server_comes_back_and_so_do_the_connections(
     await server.supervise()
     pid = server.pid()
     os.kill(pid, 9)
-    for _ in range(100):
+    for _ in range(500):
         await asyncio.sleep(0.05)
         if server.pid() not in (None, pid):
             break

@@ -87,7 +87,7 @@ async def test_three_that_open_an_empty_database_at_once_make_one_schema(
 
 
 async def woken(seen: list[float], count: int) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while len(seen) < count:
             await asyncio.sleep(0.005)
 

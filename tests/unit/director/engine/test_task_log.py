@@ -45,7 +45,7 @@ async def test_lines_come_without_a_flush_and_a_burst_in_few_writes(bench: Bench
     before = bench.store.batches
     for number in range(200):
         log.debug(f"line {number}")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         async for _ in bench.store.follow("task/1"):
             data, _ = await bench.store.read_output(1, "debug")
             if data:

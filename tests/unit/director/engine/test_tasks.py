@@ -43,7 +43,7 @@ async def running(
 
 
 async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not true():
             await asyncio.sleep(0.005)
 
@@ -177,7 +177,7 @@ async def test_a_dead_lifes_task_is_taken_up_at_once_and_before_those_that_wait(
     await runner.stop(grace=0)  # abandoned in the middle: its leases stay behind, as after a kill
     assert {one.owner for one in await bench.store.leases()} == {"home#1/task/1", "home#1/task/2"}
     async with running(bench, {"deploy": second_life}, owner="home#2") as again:
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(20):
             ended = [await again.wait(task.id) for task in tasks]
     assert [one.state for one in ended] == ["done", "done"]
     assert seen == [(1, False), (1, True), (2, True)]

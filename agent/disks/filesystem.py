@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 _BUSY_TIMEOUT = 60.0
 _LOOP_MAJOR = 7
 _WORTH_GROWING = 4 << 20
+_OF_THE_DEVICE = ("DEVNAME", "PART_ENTRY_")
+"""Begins of what blkid says of a device's own name and of its place in a partition table: an empty partition has these, too."""
 
 
 def probe(device: Path) -> dict[str, str]:
@@ -28,7 +30,8 @@ def probe(device: Path) -> dict[str, str]:
         return {}
     if done.returncode != 0:
         raise AgentError(f"{device}: blkid cannot tell what it holds ({done.stderr.strip() or done.returncode})")
-    return dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    told = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    return {name: value for name, value in told.items() if not name.startswith(_OF_THE_DEVICE)}
 
 
 def partition_of(device: Path, *, allowed: bool) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 
 from cpi.contract import (
     VmCreated,
@@ -93,11 +94,12 @@ class HalfMade(Creating):
 class NeverLooksAtTheClock(Creating):
     """Made after its time, and under no key."""
 
-    def create(self, well, call, agent_id, stemcell_cid, cloud_properties, networks, env):
+    def create(self, well, call, *rest):
         time.sleep(2 * BOOT)
+        made = TinyCloud.create_vm(self, replace(call, expires=None), *rest)
         if call.expires is not None and time.monotonic() > call.expires:
-            self.items["vm"][f"late-{time.time_ns()}"] = {"key": None, "agent_id": agent_id, "boot": 1}
-        return well()
+            self.items["vm"][made.cid]["key"] = None
+        return made
 
 
 class Doubles(TinyCloud):

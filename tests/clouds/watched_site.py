@@ -11,11 +11,13 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 
 import libvirt
 import yaml
 
 import lab as lab_room
+from lab import cgroups
 from lab.demo.record import TREE, Record
 from lab.demo.site import write_site
 from tests.e2e.lab import shop
@@ -71,6 +73,18 @@ class WatchedSite(Site):
     def begin(self, wanted):
         """A deploy under way; its task."""
         return self.api.start("POST", "/deployments", body=yaml.safe_dump(wanted).encode(), kind="text/yaml")
+
+    def workers(self):
+        """The director's CPI workers."""
+        found = []
+        for pid in cgroups.members(self.lab.record.cgroup):
+            try:
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if b"cpi.worker" in words:
+                found.append(pid)
+        return found
 
     def answers(self, row):
         try:

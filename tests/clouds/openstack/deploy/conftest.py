@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pytest
 
-ORDER = ("test_openstack_deploy", "test_openstack_guests", "test_openstack_teardown")
+ORDER = ("test_openstack_deploy", "test_openstack_guests", "test_openstack_deploy_faults", "test_openstack_teardown")
 """Any file runs alone; in this order none has to deploy anew what another one has deployed."""
 
 
@@ -18,9 +19,14 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session")
-def site(tenant):
+def site(stack, tmp_path_factory):
     from tests.clouds.openstack.deploy import openstack_site
+    from tests.clouds.openstack.tenant import Tenant
 
+    tenant = Tenant(stack, tmp_path_factory.mktemp("deployed"))  # of its own: a director's keys are its project's
     built = openstack_site.build(tenant)
     yield built
     built.down()
+    with warnings.catch_warnings():  # the last test of the session may be another folder's
+        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        tenant.remove()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from pyVmomi import vim
@@ -114,7 +113,7 @@ def test_the_session_ends_in_the_middle(site):
 
 def test_the_worker_is_killed_in_the_middle(site):
     fault = site.wire.fault("CloneVM_Task", "slow", seconds=1)
-    with meanwhile(lambda: fault.met, lambda: [cgroups.kill_pid(pid) for pid in workers(site)]):
+    with meanwhile(lambda: fault.met, lambda: [cgroups.kill_pid(pid) for pid in site.workers()]):
         grown(site)
 
 
@@ -193,16 +192,3 @@ def attachment(site, path):
     )
     disk = vim.vm.device.VirtualDisk(key=-1, controllerKey=1000, unitNumber=0, backing=backing)
     return vim.vm.ConfigSpec(deviceChange=[vim.vm.device.VirtualDeviceSpec(operation="add", device=disk)])
-
-
-def workers(site):
-    """The director's CPI workers."""
-    found = []
-    for pid in cgroups.members(site.lab.record.cgroup):
-        try:
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if b"cpi.worker" in words:
-            found.append(pid)
-    return found

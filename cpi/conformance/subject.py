@@ -98,12 +98,17 @@ class Subject:
             )
         )
         self._flight.add(task)
-        task.add_done_callback(self._flight.discard)
+        task.add_done_callback(self._landed)
         try:
             return await asyncio.shield(task)
         except CpiError as error:
             self.hear(f"{method}: {error.type_name}: {error.message}")
             raise
+
+    def _landed(self, task: asyncio.Task[object]) -> None:
+        self._flight.discard(task)
+        if not task.cancelled():
+            task.exception()  # nobody else asks for it when the run was cut short meanwhile
 
     async def made_under(self, kind: str, key: str) -> str | None:
         """What find says was made under a key. A find that answers for keys which nobody used is not believed: what it names

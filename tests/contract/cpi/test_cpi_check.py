@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -107,6 +108,27 @@ def test_what_is_not_its_own_is_left_alone() -> None:
     cloud.items["disk"]["theirs-too"] = {"key": "theirs", "size": 1, "vm": "theirs", "metadata": {}}
     asyncio.run(run(begun(cloud), chosen(["key", "vm.create", "capacity"])))
     assert {"theirs", "theirs-too"} <= set(cloud.inventory())
+
+
+class SlowlyFails(TinyCloud):
+    @implements
+    def create_disk(self, call, size, vm_cid):  # type: ignore[no-untyped-def]
+        time.sleep(0.3)
+        raise CloudError("in the end nothing came of it")
+
+
+async def test_a_call_that_fails_after_the_check_was_cut_short_is_no_news() -> None:
+    told: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    check = begun(SlowlyFails())
+    calling = asyncio.create_task(check.subject.call("create_disk", 1, {}, None))
+    await asyncio.sleep(0.1)
+    calling.cancel()
+    await asyncio.gather(calling, return_exceptions=True)
+    await check.subject.settled()
+    del calling  # its end refers to the call
+    gc.collect()
+    assert told == []
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ import pytest
 from director.adapters.store.sql import SqlStore, open_store
 from tests.recovery.world import World
 
+pytest.register_assert_rewrite("tests.recovery.in_turn")  # what differs is told
+
 MakeWorld = Callable[..., Awaitable[World]]
 
 

@@ -56,10 +56,9 @@ async def test_a_repeated_request_moves_the_push_to_who_asked_last(vm: AgentProc
 async def test_a_change_of_job_state_is_told_at_once(vm: AgentProcess, director: Director) -> None:
     vm.start()
     await director.until_pong()
-    began = time.monotonic()
     task = (await director.ask("stop"))["agent_task_id"]
+    # the next one that is due anyway comes after 30 s
     await director.until(lambda: director.heartbeats and director.heartbeats[-1]["job_state"] == "stopped", 15)
-    assert time.monotonic() - began < 15  # the next one that is due anyway comes after 30 s
     assert await director.end_of(task) == {"value": "stopped"}
 
 

@@ -112,7 +112,7 @@ def test_what_is_not_its_own_is_left_alone() -> None:
 
 class SlowlyFails(TinyCloud):
     @implements
-    def create_disk(self, call, size, vm_cid):  # type: ignore[no-untyped-def]
+    def create_disk(self, call, size, vm_cid):
         time.sleep(0.3)
         raise CloudError("in the end nothing came of it")
 

@@ -14,6 +14,8 @@ from tests.e2e.loopback.shop import build_shop, cloud_config
 from tests.e2e.loopback.world import World, build_world
 from tests.programs import need
 
+pytest.register_assert_rewrite("tests.e2e.loopback.comes_back")  # what differs is told
+
 # agents beat every 30 s, so these numbers suspect the living too: they are asked, answer, and are left alone
 HASTE = {"interval": 0.5, "agent_timeout": 2, "settle": 1, "grace": 2, "silent_vms": 12}
 

@@ -7,12 +7,12 @@ import shutil
 import signal
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from lab.check.beside import Beside
 from lab.check.outcome import Outcome, total
 from lab.check.static import TOOLS, file_lengths, run_tool, run_types
-from lab.check.suites import STAGES, Suite, run_suites
+from lab.check.suites import STAGES, Suite, asked_for, run_suites
 from lab.sweep import sweep
 
 
@@ -57,13 +57,20 @@ def _checks_and_suites(suites: list[Suite], top: Path, arguments: list[str], run
     for name, command in TOOLS:
         print(f"--- {name}", flush=True)
         outcomes.append(run_tool(name, command, top))
-    # beside suites that keep all cores busy the types would only make them slower
-    busy = next((number for number, suite in enumerate(suites) if suite.waits), 0)
-    outcomes += run_suites(suites[:busy], top, arguments, run_dir)
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        types = beside.submit(run_types, top)
-        outcomes += run_suites(suites[busy:], top, arguments, run_dir)
-        outcomes.append(types.result())
+    suites = asked_for(suites, arguments)
+    if len(suites) > 1:
+        # the first keeps all cores busy: beside it anything else would only make both slower
+        outcomes += run_suites(suites[:1], top, arguments, run_dir)
+        suites = suites[1:]
+    waiting = [suite for suite in suites if not suite.gives_way] or suites
+    giving_way = [suite for suite in suites if suite not in waiting]
+    beside = Beside(run_types, giving_way, top, arguments, run_dir)
+    beside.start()
+    try:
+        outcomes += run_suites(waiting, top, arguments, run_dir)
+        outcomes += beside.outcomes()
+    finally:
+        beside.stop()
     return outcomes
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from lab.check.outcome import Outcome, read_junit
 
@@ -26,8 +27,8 @@ class Suite:
     marker: str
     workers: int
     root: bool = False
-    waits: bool = False
-    """Whether it waits for servers more than it computes: something else may run beside it."""
+    gives_way: bool = False
+    """Whether it computes and waits for nothing outside: it runs beside those that wait for servers, and gives way to them."""
     left_out: tuple[str, ...] = ()
     """Files and folders that this run does not take; another run of `bin/test` does."""
     dist: str = "loadfile"
@@ -55,8 +56,8 @@ IN_LAB = ("tests/e2e/lab/test_kill.py", "tests/e2e/lab/test_cpi_check_lab.py")
 QUICK = [Suite("tests", ["tests/unit", "tests/contract"], "not lab", 4, left_out=LONG)]
 CORE = [
     Suite("tests", ["tests/unit", "tests/contract", "tests/scenario"], "not lab", 4, left_out=LONG),
-    Suite("e2e", ["tests/e2e"], "not lab", 2, waits=True, left_out=(CHAOS, MEASUREMENTS)),
-    Suite("recovery", ["tests/recovery"], "not lab", 2, dist="worksteal", left_out=IN_TURN),
+    Suite("e2e", ["tests/e2e"], "not lab", 3, left_out=(CHAOS, MEASUREMENTS)),
+    Suite("recovery", ["tests/recovery"], "not lab", 2, dist="worksteal", gives_way=True, left_out=IN_TURN),
     Suite("lab", ["tests/contract/agent", "tests/lab", "tests/e2e/lab"], "lab", 0, root=True, left_out=IN_LAB),
 ]
 PROOF = [
@@ -90,15 +91,20 @@ STAGES = {
 
 
 class Running:
-    """A suite under way."""
+    """A suite under way. `output`: where its words go, if not to the terminal."""
 
-    def __init__(self, suite: Suite, top: Path, arguments: list[str], run_dir: Path) -> None:
+    def __init__(
+        self, suite: Suite, top: Path, arguments: list[str], run_dir: Path, output: IO[str] | None = None
+    ) -> None:
         self._suite = suite
         self._scratch = tempfile.TemporaryDirectory(prefix="meristem-junit-")
         self._report = Path(self._scratch.name) / "report.xml"
         self._begin = time.monotonic()
         environment = {**os.environ, "MERISTEM_RUN": str(run_dir)}
-        self._pytest = subprocess.Popen(_command(suite, top, arguments, self._report), cwd=top, env=environment)
+        command = _command(suite, top, arguments, self._report)
+        if suite.gives_way:
+            command = ["nice", "-n", "19", *command]
+        self._pytest = subprocess.Popen(command, cwd=top, env=environment, stdout=output, stderr=output)
 
     def end(self) -> Outcome:
         """Wait for it, no longer than a suite may take."""
@@ -130,10 +136,7 @@ def run_suites(suites: list[Suite], top: Path, arguments: list[str], run_dir: Pa
 
     Paths among `arguments` (tests/...) take the place of the folders of those suites that they belong to; the rest is passed on to pytest.
     """
-    own = [argument for argument in arguments if argument.startswith("tests/")]
-    for suite in suites:
-        if own and not any(within(path, suite.folders) for path in own):
-            continue
+    for suite in asked_for(suites, arguments):
         if suite.root and os.geteuid() != 0:
             yield Outcome(suite.name, 0, skips=[f"the {suite.name} suite: needs root, to make network namespaces"])
             continue
@@ -143,6 +146,12 @@ def run_suites(suites: list[Suite], top: Path, arguments: list[str], run_dir: Pa
             yield running.end()
         finally:
             running.stop()
+
+
+def asked_for(suites: Sequence[Suite], arguments: list[str]) -> list[Suite]:
+    """Those that the paths among `arguments` belong to; without paths, all."""
+    own = [argument for argument in arguments if argument.startswith("tests/")]
+    return [suite for suite in suites if not own or any(within(path, suite.folders) for path in own)]
 
 
 def within(path: str, folders: Sequence[str]) -> bool:
@@ -162,5 +171,7 @@ def _command(suite: Suite, top: Path, arguments: list[str], report: Path) -> lis
     if suite.workers:
         # a worker that died is told, not tried again
         command += ["-n", str(suite.workers), "--dist", suite.dist, "--max-worker-restart=0"]
+        # else files with one test would come last, and the longest tests have a file of their own
+        command += ["--no-loadscope-reorder"]
     command += [f"--ignore={path}" for path in suite.left_out if not any(within(one, [path]) for one in own)]
     return [*command, *paths, *rest]

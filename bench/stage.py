@@ -28,6 +28,7 @@ from cpi.sim.inventory import Inventory, Item
 from cpi.sim.launch import LOCK
 from director.adapters.authority import Authority
 from director.adapters.bus import ca as bus_ca
+from lab.ports import free_port
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 USER, PASSWORD = "bench", "bench"
@@ -293,13 +294,6 @@ def _children(pid: int) -> list[int]:
         with contextlib.suppress(OSError):
             found += [int(one) for one in file.read_text().split()]
     return found
-
-
-def free_port() -> int:
-    """A port that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def many_files() -> None:

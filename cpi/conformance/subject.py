@@ -7,6 +7,7 @@ import contextlib
 import os
 import secrets
 import signal
+import time
 from collections.abc import Sequence
 
 from cpi.client import CpiClient, WorkerClient
@@ -118,8 +119,10 @@ class Subject:
         found = await self.call("find", kind, key) if self._honest[kind] else None
         return found if isinstance(found, str) else None
 
-    async def lose(self, method: str, arguments: Sequence[object], key: str, after: float) -> None:
-        """Make a call and lose its answer after so many seconds: its worker is killed, or its executable ended."""
+    async def lose(self, method: str, arguments: Sequence[object], key: str, after: float) -> float | None:
+        """Make a call and lose its answer after so many seconds: its worker is killed, or its executable ended. What it took, if it had ended
+        well before."""
+        began, took = time.monotonic(), None
         if isinstance(self.client, WorkerClient):
             call = asyncio.create_task(self.call(method, *arguments, key=key))
             await asyncio.wait([call], timeout=after)
@@ -130,10 +133,13 @@ class Subject:
                     await asyncio.sleep(0.005)
             with contextlib.suppress(CpiError):
                 await call
-            return
+                took = time.monotonic() - began
+            return took
         with contextlib.suppress(CpiError):
             await self.call(method, *arguments, key=key, deadline=max(after, 0.001))
+            took = time.monotonic() - began
         await self.settled()
+        return took
 
     async def settled(self) -> None:
         """Until every call that was begun has come to its end, as far as that can be known."""

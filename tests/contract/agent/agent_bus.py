@@ -23,6 +23,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from lab.ports import free_port
+
 SERVER = shutil.which("nats-server") or shutil.which("nats-server", path="/usr/sbin")
 
 
@@ -147,12 +149,6 @@ class NatsServer:
             self._process.kill()
             self._process.wait()
             self._process = None
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Director:

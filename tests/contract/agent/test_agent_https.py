@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agent_bus import Authority, free_port
+from agent_bus import Authority
 from agent_process import AgentProcess, tarball
+
+from lab.ports import free_port
 
 REPLY_TO = "unused"
 

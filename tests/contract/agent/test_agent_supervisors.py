@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from agent_bus import free_port
 
 from agent.bus.alerts import MailListener, alert_from
 from agent.errors import AgentError
@@ -22,6 +21,7 @@ from agent.supervise.monit import Monit
 from agent.supervise.monit_file import processes
 from agent.supervise.none import NoSupervisor
 from agent.supervise.port import Supervisor, job_state
+from lab.ports import free_port
 
 MONIT = shutil.which("monit")
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -13,13 +12,8 @@ from director.adapters.bus.connection import BusIdentity
 from director.adapters.bus.identities import Identities
 from director.adapters.bus.server import NatsServer, ServerPlace
 from director.adapters.bus.users import UsersFile
+from lab.ports import free_port
 from tests.contract.bus.speaking_agent import SpeakingAgent
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 @pytest.fixture(scope="session")

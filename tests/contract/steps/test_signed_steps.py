@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import socket
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,6 +51,7 @@ from director.model.rows import CompiledPackageRow, InstanceRow, JobRow, Release
 from director.ports.store import Changes
 from director.steps.registry import load
 from director.steps.step import Io, Outcome, Site
+from lab.ports import free_port
 from tests.e2e.loopback.archives import tgz
 from tests.e2e.loopback.cloud import DummyCloud, own_agent, stock_agent
 from tests.programs import need
@@ -67,12 +67,6 @@ base=$PWD
 while [ ! -d $base/bosh ]; do base=$(dirname $base); done
 echo pre-start >> $base/ran
 """
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 @dataclass

@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -17,6 +16,7 @@ from typing import Any
 import psycopg
 
 from director.adapters.store.postgres_place import PostgresPlace
+from lab.ports import free_port
 
 USER = "nobody"
 
@@ -64,7 +64,7 @@ class PostgresServer:
     def make(cls, bin: Path) -> PostgresServer:
         """A new cluster, started. It need not sync: what a killed process has written, the kernel keeps."""
         directory = Path(tempfile.mkdtemp(prefix="meristem-pg-"))
-        server = cls(directory, bin, _free_port(), swept(directory))
+        server = cls(directory, bin, free_port(), swept(directory))
         try:
             server.initialize()
             server.start()
@@ -110,7 +110,7 @@ class PostgresServer:
         log = self.directory / "server.log"
         with log.open("ab") as out:
             self.process = subprocess.Popen(as_user(words), stdout=out, stderr=out, cwd="/", start_new_session=True)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 90
         while True:
             try:
                 self.connect().close()
@@ -157,9 +157,3 @@ class PostgresServer:
             self.kill()
         finally:
             self.broom.communicate()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -17,11 +17,11 @@ from director.adapters.blobs.folder import FolderBlobs
 from director.adapters.blobs.listener import BlobListener
 from director.adapters.blobs.signed import Signer
 from director.adapters.listener import Address
+from lab.ports import free_port
 from tests.contract.witness.conftest import Bench
 from tests.contract.witness.test_agents_alike import PACKAGING, apply_spec, rendered
 from tests.e2e.loopback.archives import tgz
 from tests.e2e.loopback.blob_server import start_blob_server
-from tests.e2e.loopback.bus import free_port
 from tests.e2e.loopback.certificates import Authority
 from tests.e2e.loopback.talk import AgentRefused
 

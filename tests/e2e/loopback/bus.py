@@ -11,17 +11,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.ports import free_port
 from tests.e2e.loopback.certificates import Authority
 
 DIRECTOR = "C=USA, O=Cloud Foundry, CN=default.director.bosh-internal"
 MONITOR = "C=USA, O=Cloud Foundry, CN=default.hm.bosh-internal"
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_for_port(port: int, seconds: float, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -121,7 +115,7 @@ include "auth.json"
     with log.open("wb") as out:
         process = subprocess.Popen([program, "-c", str(config)], stdout=out, stderr=out, cwd=directory)
     try:
-        wait_for_port(port, 10, process, log)
+        wait_for_port(port, 60, process, log)
     except AssertionError:
         process.kill()
         process.wait(5)

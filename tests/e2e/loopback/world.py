@@ -12,8 +12,9 @@ from typing import Any
 
 import yaml
 
+from lab.ports import free_port
 from tests.e2e.loopback.api import Api
-from tests.e2e.loopback.bus import Bus, free_port, start_bus, wait_for_port
+from tests.e2e.loopback.bus import Bus, start_bus, wait_for_port
 from tests.e2e.loopback.certificates import Authority
 from tests.e2e.loopback.cloud import REPOSITORY, DummyCloud
 

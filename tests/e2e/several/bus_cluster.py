@@ -13,7 +13,8 @@ from typing import Any
 
 import yaml
 
-from tests.e2e.loopback.bus import free_port, wait_for_port
+from lab.ports import free_port
+from tests.e2e.loopback.bus import wait_for_port
 from tests.e2e.loopback.certificates import Authority
 from tests.e2e.loopback.cloud import REPOSITORY
 
@@ -84,7 +85,7 @@ class Node:
         with self.log.open("ab") as out:
             words = [program, "-c", str(self.directory / "nats.cfg")]
             self.process = subprocess.Popen(words, stdout=out, stderr=out, cwd=self.directory)
-        wait_for_port(self.port, 10, self.process, self.log)
+        wait_for_port(self.port, 60, self.process, self.log)
 
     def kill(self) -> None:
         assert self.process is not None
@@ -168,7 +169,7 @@ def build_cluster(directory: Path, authority: Authority, db: dict[str, Any], siz
 
 def wait_for_file(node: Node) -> None:
     """The server's configuration includes the users file: its sync process writes the first one."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while not node.users.exists():
         assert node.sync is not None
         said = (node.directory / "bus-sync.log").read_text()

@@ -10,9 +10,10 @@ from typing import Any
 
 import yaml
 
+from lab.ports import free_port
 from tests.contract.store.postgres_server import PostgresServer
 from tests.e2e.loopback.api import Api
-from tests.e2e.loopback.bus import Bus, free_port, start_bus
+from tests.e2e.loopback.bus import Bus, start_bus
 from tests.e2e.loopback.certificates import Authority
 from tests.e2e.loopback.cloud import DummyCloud, own_agent
 from tests.e2e.loopback.world import director_yml

@@ -17,10 +17,11 @@ import yaml
 from cpi import lock
 from cpi.sim.inventory import Inventory
 from cpi.sim.launch import LOCK
+from lab.ports import free_port
 from tests.contract.store.postgres_server import PostgresServer
 from tests.e2e.loopback.api import Api
 from tests.e2e.loopback.archives import build_stemcell
-from tests.e2e.loopback.bus import Bus, free_port
+from tests.e2e.loopback.bus import Bus
 from tests.e2e.loopback.certificates import Authority
 from tests.e2e.loopback.cloud import DummyCloud
 from tests.e2e.loopback.shop import build_shop, cloud_config

@@ -15,9 +15,10 @@ import yaml
 from cpi import lock
 from cpi.sim.inventory import Inventory, Item
 from cpi.sim.launch import LOCK
+from lab.ports import free_port
 from tests.e2e.loopback.api import Api
 from tests.e2e.loopback.archives import OPERATING_SYSTEM, Job, build_release, build_stemcell
-from tests.e2e.loopback.bus import Bus, free_port, start_bus
+from tests.e2e.loopback.bus import Bus, start_bus
 from tests.e2e.loopback.certificates import Authority
 from tests.e2e.loopback.cloud import DummyCloud
 from tests.e2e.loopback.shop import build_shop, cloud_config

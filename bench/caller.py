@@ -83,12 +83,13 @@ async def run(given: dict[str, Any]) -> dict[str, Any]:
     """Call for ``seconds``, ``rate`` times a second, the ``paths`` (name, path, range) in turn."""
     caller = Caller(given["port"], given["ca"], given["user"], given["password"])
     calls: list[asyncio.Task[None]] = []
-    began, number = time.perf_counter(), 0
-    while time.perf_counter() - began < given["seconds"]:
+    began = time.perf_counter()
+    for number in range(
+        round(given["seconds"] * given["rate"])
+    ):  # all of them, also when this process stood still for a moment
         name, path, range_ = given["paths"][number % len(given["paths"])]
         calls.append(asyncio.ensure_future(caller.call(name, path, fresh=number % 20 == 19, range_=range_)))
-        number += 1
-        await asyncio.sleep(max(0.0, began + number / given["rate"] - time.perf_counter()))
+        await asyncio.sleep(max(0.0, began + (number + 1) / given["rate"] - time.perf_counter()))
     await asyncio.gather(*calls)
     return {"took": caller.took, "failed": caller.failed, "slow": sorted(caller.slow, reverse=True)[:12]}
 

@@ -28,7 +28,7 @@ SETTLED = 10.0
 
 def measure(*, quick: bool = False) -> dict[str, Any]:
     """``use`` and ``use_after_halving``: part of the limit, from 10 s after the start or the change; ``refused``: part of all calls."""
-    rate, instances = (8.0, 24) if quick else (RATE, INSTANCES)
+    rate, instances = (8.0, 48) if quick else (RATE, INSTANCES)
     settled = 0.5 if quick else SETTLED
     properties = {**PROPERTIES, "rate_limit": {"create_vm": {"per_second": rate, "burst": rate}}}
     with stage(properties, width=WIDTH) as made:

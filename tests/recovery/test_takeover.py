@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
 
 from director.adapters.clock import SystemClock
 from director.adapters.memory.cloud import MemoryCloud
+from director.adapters.store.schema import LEASES
 from director.adapters.task_log import StoreTaskLog
 from director.engine import probe as points
 from director.engine.cancel import Cancel
 from director.engine.journal import save_plan
-from director.engine.lease import Hold
+from director.engine.lease import TERM, Hold
 from director.engine.run import run_plan
 from director.model.errors import AgentError, LeaseLost
 from director.model.plan import Plan, Step
@@ -24,14 +26,15 @@ from tests.recovery.world import World
 if TYPE_CHECKING:
     from conftest import MakeWorld
 
-TERM = 0.9
 
-
-async def direct(world: World, owner: str, plan: Plan, probe: object, fence: int) -> None:
-    """A director by hand, with a short lease."""
+async def direct(
+    world: World, owner: str, plan: Plan, probe: object, fence: int, slept: Callable[[], float] = lambda: 0.0
+) -> None:
+    """A director by hand, whose clock is ahead of the machine's by what it has ``slept``."""
     lease = await world.store.acquire("task/1", owner, TERM)
     assert lease is not None, "another director holds the task"
-    async with Hold(world.store, lease, term=TERM) as hold:
+    now = asyncio.get_running_loop().time
+    async with Hold(world.store, lease, monotonic=lambda: now() + slept()) as hold:
         if lease.fence == 1:
             await save_plan(world.store, 1, plan, hold)
         await run_plan(
@@ -47,6 +50,11 @@ async def direct(world: World, owner: str, plan: Plan, probe: object, fence: int
         await hold.release()
 
 
+async def run_out(world: World) -> None:
+    """The term of all leases is over."""
+    await world.store._writer.run(lambda connection: connection.execute(LEASES.update().values(expires_at=0)))
+
+
 @pytest.mark.parametrize("kind", ["file", "memory"])
 async def test_a_director_that_slept_through_its_lease_does_nothing_when_it_wakes(
     make_world: MakeWorld, kind: str
@@ -55,7 +63,7 @@ async def test_a_director_that_slept_through_its_lease_does_nothing_when_it_wake
     model = await make_world()
     await model.live(1, plan)
     world = await make_world(kind)
-    asleep, wake = asyncio.Event(), asyncio.Event()
+    asleep, wake, slept = asyncio.Event(), asyncio.Event(), 0.0
 
     async def sleeps(point: str, step: Step) -> None:
         if (point, step.kind) == (points.AFTER_INTENT, "create_vm") and not asleep.is_set():
@@ -65,12 +73,13 @@ async def test_a_director_that_slept_through_its_lease_does_nothing_when_it_wake
     async def watches(point: str, step: Step) -> None:
         return None
 
-    first = asyncio.create_task(direct(world, "one", plan, sleeps, fence=1))
+    first = asyncio.create_task(direct(world, "one", plan, sleeps, fence=1, slept=lambda: slept))
     await asleep.wait()
     stopped = [task for task in asyncio.all_tasks() if task.get_coro().__qualname__ == "Hold._keep"]  # type: ignore[union-attr]
     for task in stopped:
         task.cancel()  # nothing of the first one runs any more, its renewals neither
-    await asyncio.sleep(TERM + 0.1)
+    slept = TERM
+    await run_out(world)
     await direct(world, "two", plan, watches, fence=2)
     wake.set()
     with pytest.raises(LeaseLost):

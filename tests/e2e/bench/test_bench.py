@@ -31,7 +31,7 @@ def quick(*names: str) -> list[dict[str, Any]]:
 def test_it_measures_what_size_costs() -> None:
     no_op, heartbeats, api = quick("no_op", "heartbeats", "api")
     assert (no_op["cpi_calls"], no_op["agent_calls"]) == (0, 0)
-    assert 0 < no_op["task_seconds"] < no_op["cli_seconds"]
+    assert 0 < no_op["task_seconds"] < no_op["asked_seconds"] and no_op["cli_seconds"] > 0
     assert heartbeats["sent"] > heartbeats["agents"] and heartbeats["core"] > 0
     assert heartbeats["detected"] <= heartbeats["silent"] == 2
     assert api["idle"]["failed"] == api["beside_deploy"]["failed"] == 0, api
@@ -46,7 +46,7 @@ def test_it_measures_and_leaves_nothing_behind() -> None:
         assert deploy["wall"] > deploy["without_delay"] >= deploy["critical_path"] > 0
         assert set(deploy["processor"]) >= {"director", "worker", "agents", "bus"}
     assert limits["calls"] >= limits["instances"]
-    assert 0 < limits["use_after_halving"] <= 1.5
+    assert limits["use"] > 0 and 0 < limits["use_after_halving"] <= 3
     assert limits["learned"][0]["learned"]
     assert hundred["calls"] >= hundred["instances"] and hundred["use"] > 0
     assert 0 < warm["warm"]["median"] < warm["process_per_call"]["median"]

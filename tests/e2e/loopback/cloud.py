@@ -91,8 +91,10 @@ class DummyCloud:
 
     def lose_vm(self, cid: str) -> None:
         """The VM vanishes from the cloud without a delete_vm."""
-        self.kill_agent(cid)
-        (self.state / "vms" / f"{cid}.json").unlink()
+        record = self.state / "vms" / f"{cid}.json"
+        process = json.loads(record.read_text())["process"]
+        record.unlink()  # first: a director that misses the agent deletes the VM itself
+        dummy_vm.stop(process)
 
     def plant_fault(
         self, method: str, *, seconds: float = 0, error: dict[str, Any] | None = None, times: int = 1

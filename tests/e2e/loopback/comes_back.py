@@ -11,7 +11,7 @@ from tests.e2e.loopback.shop import manifest
 from tests.e2e.loopback.world import World
 
 
-def until(what: str, done: Callable[[], Any], seconds: float = 90) -> None:
+def until(what: str, done: Callable[[], Any], seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
@@ -28,26 +28,28 @@ def mended(api: Api, name: str) -> list[dict[str, Any]]:
     return [one for one in tasks if (one["description"], one["user"]) == ("scan and fix", "hm")]
 
 
+def told(api: Api, name: str) -> list[str]:
+    return [one["context"]["message"] for one in api.get("/events", object_type="alert", deployment=name)]
+
+
 def comes_back(watched: World, api: Api, loss: str) -> None:
     """`loss`: what befalls a VM, as the dummy cloud names it."""
     name = loss.replace("_", "-")
     api.deploy(manifest(name, instances=2))
     before = cids(api, name)
-    time.sleep(4)  # the living are suspected and found alive
+    until(
+        "the living are suspected and found alive", lambda: any("the agent answers" in one for one in told(api, name))
+    )
     assert mended(api, name) == []
     getattr(watched.cloud, loss)(before[0])
     until("the VM is made anew", lambda: cids(api, name)[0] not in (before[0], None))
-    until(
-        "its task ends", lambda: mended(api, name) and mended(api, name)[0]["state"] not in ("queued", "processing"), 30
-    )
+    until("its task ends", lambda: mended(api, name) and mended(api, name)[0]["state"] not in ("queued", "processing"))
     assert [one["state"] for one in mended(api, name)] == ["done"], mended(api, name)
     assert cids(api, name)[1] == before[1]
     assert set(cids(api, name)) <= {row["cid"] for row in watched.cloud.rows("vms")}
-    told = [one["context"]["message"] for one in api.get("/events", object_type="alert", deployment=name)]
-    assert any(one.startswith("Scan unresponsive VMs") for one in told)
-    assert any("the agent answers" in one for one in told), "of the VM that lives"
+    assert any(one.startswith("Scan unresponsive VMs") for one in told(api, name))
     if loss == "kill_agent":
-        assert any(one.startswith("Agent and cloud disagree") for one in told)
+        assert any(one.startswith("Agent and cloud disagree") for one in told(api, name))
     health = api.get("/health")
     (row,) = [one for one in health["deployments"] if one["name"] == name]
     assert (health["looking"], row["instances"], row["repairs_last_hour"]) == (True, 2, 1)

@@ -17,7 +17,7 @@ from tests.programs import need
 pytest.register_assert_rewrite("tests.e2e.loopback.comes_back")  # what differs is told
 
 # agents beat every 30 s, so these numbers suspect the living too: they are asked, answer, and are left alone
-HASTE = {"interval": 0.5, "agent_timeout": 2, "settle": 1, "grace": 2, "silent_vms": 12}
+HASTE = {"interval": 0.5, "agent_timeout": 2, "settle": 1, "grace": 2, "silent_vms": 15}
 
 
 @pytest.fixture(scope="module")

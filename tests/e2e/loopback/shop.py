@@ -24,7 +24,9 @@ backends: <%= link('backend').instances.map { |i| i.address }.sort.join(',') %>
 """
 PRE_START = """#!/bin/bash
 echo "pre-start <%= name %>/<%= index %>"
-sleep <%= p('pause') %>
+<% unless p('gate').empty? -%>
+while [ ! -e "<%= p('gate') %>-<%= spec.index %>" ]; do sleep 0.05; done
+<% end -%>
 """
 SMOKE = """#!/bin/bash
 echo "smoke says <%= p('word') %>"
@@ -43,7 +45,10 @@ JOBS = [
         spec={
             "properties": {
                 "greeting": {"default": "hello", "description": "what it says"},
-                "pause": {"default": 0, "description": "seconds that pre-start takes"},
+                "gate": {
+                    "default": "",
+                    "description": "file with the index behind it that pre-start waits for; none: it does not",
+                },
             },
             "provides": [{"name": "backend", "type": "web", "properties": ["greeting"]}],
             "consumes": [{"name": "backend", "type": "web"}],
@@ -76,10 +81,11 @@ def cloud_config() -> dict[str, Any]:
 
 
 def manifest(
-    name: str = "shop", instances: int = 2, greeting: str = "hello", pause: float = 0, **group: Any
+    name: str = "shop", instances: int = 2, greeting: str = "hello", gate: Path | None = None, **group: Any
 ) -> dict[str, Any]:
-    """Group `front` with `web`, errand group `checks` with `smoke`; ``group`` adds keys to `front`."""
-    properties = {"greeting": greeting, "pause": pause}
+    """Group `front` with `web`, errand group `checks` with `smoke`; ``gate``: where instance 1 waits in its pre-start until there is a file
+    with ``-1`` behind that name; ``group`` adds keys to `front`."""
+    properties = {"greeting": greeting, "gate": str(gate or "")}
     common = {"azs": ["z1"], "vm_type": "small", "stemcell": "default", "networks": [{"name": "a"}]}
     front = {
         "name": "front",

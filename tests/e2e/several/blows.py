@@ -80,29 +80,39 @@ class Ring:
             since = time.time()
             work, task = self.begin()
             blow = Blow(number, work, kind or self.chance.choice(["kill", "freeze"]), self.chance.uniform(0.1, 4.0))
-            until("the task is taken", lambda task=task: self.trio.runner_of(task) is not None, 30)
+            until("the task is taken", lambda task=task: self.trio.runner_of(task) is not None or self.ended(task))
             time.sleep(blow.after)
-            victim = self.trio.runner_of(task)
-            if victim is None or victim.api.get(f"/tasks/{task}")["state"] != "processing":
-                self._wait(task)
-                self.check(blow, task, since)
-                assert not blow.faults, blow.line()
-                continue
-            self._strike(blow, victim, task, since)
-            return blow
+            owner, fence = self.trio.lease_of(task)
+            victim = self.trio.named(owner)
+            if victim is not None and self._strike(blow, victim, task, since, fence):
+                return blow
+            self._wait(task)
+            self.check(blow, task, since)
+            assert not blow.faults, blow.line()
 
-    def _strike(self, blow: Blow, victim: Director, task: int, since: float) -> None:
+    def ended(self, task: int, directors: list[Director] | None = None) -> bool:
+        one = (directors or self.trio.directors)[0]
+        return one.api.get(f"/tasks/{task}")["state"] not in ("queued", "processing")
+
+    def _strike(self, blow: Blow, victim: Director, task: int, since: float, fence: int) -> bool:
+        """Whether it hit: the work may have ended, or gone to another director, just before."""
         trio = self.trio
         blow.victim = victim.name
-        fence = trio.lease_of(task)[1]
         at = time.time()
         if blow.kind == "kill":
             victim.kill()
         else:
             victim.send(signal.SIGSTOP)
         others = [one for one in trio.directors if one is not victim]
+        owner, now = trio.lease_of(task)
+        if self.ended(task, others) or now != fence or trio.named(owner) is not victim:
+            if blow.kind == "kill":
+                victim.start()
+            else:
+                victim.send(signal.SIGCONT)
+            return False
         try:
-            until("another takes over", lambda: trio.lease_of(task)[1] > fence, trio.lease * 10)
+            until("another takes over", lambda: trio.lease_of(task)[1] > fence, trio.lease * 10 + 60)
             late = self.chance.uniform(0.0, 4.0)
             if blow.kind == "freeze" and late < 2:
                 time.sleep(late)  # it wakes while its successor is at work
@@ -118,9 +128,10 @@ class Ring:
             victim.start()
         self.check(blow, task, since)
         self._measure(blow, victim, task, at, fence)
+        return True
 
     def _wait(self, task: int, directors: list[Director] | None = None) -> None:
-        (directors or self.trio.directors)[0].api.wait(task, seconds=120)
+        (directors or self.trio.directors)[0].api.wait(task, seconds=180)
 
     def _note(self) -> None:
         for one in self.trio.directors:

@@ -16,9 +16,9 @@ from tests.programs import need
 
 SEED = 3
 OUTAGE = 4.0
-LEASE = 3.0
-LIMIT = 30.0
-"""Seconds; the machine may be busy with other tests."""
+LEASE = 6.0
+LIMIT = 60.0
+"""Seconds; the machine may be busy with other tests, or stand still for a moment."""
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def ring(trio: Trio) -> Ring:
     return Ring(trio, SEED, instances=(3, 5), limit=LIMIT)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_whoever_is_killed_or_frozen_the_deploy_ends_right(ring: Ring) -> None:
     for kind in ("kill", "freeze", "freeze"):
         blow = ring.round(1, kind)
@@ -68,13 +68,13 @@ def test_the_records_show_who_acts_without_the_lease(trio: Trio, ring: Ring) -> 
         assert words in said
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(600)
 def test_a_deploy_goes_on_without_one_server_of_the_bus_and_after_all_were_away(ring: Ring) -> None:
     for blow in (one_server_less(ring), without_bus(ring, OUTAGE)):
         assert not blow.faults, blow.line()
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(600)
 def test_a_deploy_goes_on_after_postgresql_was_away(ring: Ring) -> None:
     blow = without_database(ring, OUTAGE)
     assert not blow.faults, blow.line()

@@ -18,7 +18,7 @@ from tests.e2e.several.director_process import Director
 from tests.e2e.several.pair import LEASE, Pair
 
 
-def until(what: str, done: Callable[[], bool], seconds: float = 60) -> None:
+def until(what: str, done: Callable[[], bool], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
@@ -34,12 +34,17 @@ def starts(pair: Pair) -> list[int]:
     return [log.read_text().count("pre-start front/") for log in start_logs(pair)]
 
 
-def begin(pair: Pair, director: Director, name: str) -> int:
-    """A deploy whose one instance is in the middle of its pre-start when this returns; the task."""
-    body = yaml.safe_dump(manifest(name, instances=1, pause=5)).encode()
+def begin(pair: Pair, director: Director, name: str, gate: Path) -> int:
+    """A deploy whose one instance is in the middle of its pre-start when this returns, and stays there until `go_on`; the task."""
+    body = yaml.safe_dump(manifest(name, instances=1, gate=gate)).encode()
     task = director.api.start("POST", "/deployments", body=body, kind="text/yaml")
     until("pre-start begins", lambda: bool(start_logs(pair)))
     return task
+
+
+def go_on(gate: Path) -> None:
+    """Pre-start comes to its end."""
+    gate.with_name(f"{gate.name}-0").touch()
 
 
 def check_once(pair: Pair, director: Director, name: str, before: Counter[str]) -> None:
@@ -66,15 +71,16 @@ def test_both_show_what_either_was_told(pair: Pair) -> None:
     assert a.get("/deployments") == []
 
 
-def test_what_a_killed_director_left_the_other_finishes(pair: Pair) -> None:
+def test_what_a_killed_director_left_the_other_finishes(pair: Pair, tmp_path: Path) -> None:
     before = pair.cloud.counts()
-    task = begin(pair, pair.directors[0], "killed")
+    task = begin(pair, pair.directors[0], "killed", tmp_path / "gate")
     runner, other = pair.runner_of(task)
     killed_at = time.monotonic()
     runner.kill()
-    until("the other takes over", lambda: pair.lease_of(task)[1] == 2, seconds=LEASE + 12)
+    until("the other takes over", lambda: pair.runs(task, other))
     print(f"taken over {time.monotonic() - killed_at:.1f} s after the kill (lease {LEASE:g} s)")
-    finished = other.api.wait(task, seconds=60)
+    go_on(tmp_path / "gate")
+    finished = other.api.wait(task)
     assert "goes on with the stored plan" in other.api.log(task)
     assert len(finished.tasks_of("Updating instance")) + len(finished.tasks_of("Creating missing vms")) >= 1
     check_once(pair, other, "killed", before)
@@ -83,19 +89,21 @@ def test_what_a_killed_director_left_the_other_finishes(pair: Pair) -> None:
     runner.api.delete_deployment("killed")
 
 
-def test_a_frozen_director_finds_itself_replaced_and_does_nothing(pair: Pair) -> None:
+def test_a_frozen_director_finds_itself_replaced_and_does_nothing(pair: Pair, tmp_path: Path) -> None:
     before = pair.cloud.counts()
-    task = begin(pair, pair.directors[1], "frozen")
+    task = begin(pair, pair.directors[1], "frozen", tmp_path / "gate")
     runner, other = pair.runner_of(task)
     runner.send(signal.SIGSTOP)
     try:
-        finished = other.api.wait(task, seconds=60)
+        until("the other takes over", lambda: pair.runs(task, other))
+        go_on(tmp_path / "gate")
+        finished = other.api.wait(task)
         check_once(pair, other, "frozen", before)
         calls, events = pair.cloud.calls(), other.api.log(task, "event")
         row = finished.task
     finally:
         runner.send(signal.SIGCONT)
-    until("the woken director gives the task up", lambda: "task given up" in runner.log.read_text(), seconds=20)
+    until("the woken director gives the task up", lambda: "task given up" in runner.log.read_text())
     time.sleep(2)
     assert pair.cloud.calls() == calls
     assert starts(pair) == [1]

@@ -45,7 +45,7 @@ SIM: dict[str, Any] = {
 }
 
 
-def until(what: str, done: Callable[[], bool], seconds: float = 60) -> None:
+def until(what: str, done: Callable[[], bool], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < deadline, f"{what}: not within {seconds:g} s"

@@ -24,7 +24,10 @@ class DiskVm(AgentProcess):
 
     def __init__(self, folder: Path, zipapp: Path, server: NatsServer, authority: Authority) -> None:
         super().__init__(folder, zipapp, server, authority)
-        self._namespace = subprocess.Popen(["unshare", "-m", "--propagation", "private", "sleep", "600"])
+        script = ["unshare", "-m", "--propagation", "private", "sh", "-c", "echo; exec sleep 600"]
+        self._namespace = subprocess.Popen(script, stdout=subprocess.PIPE)
+        assert self._namespace.stdout is not None
+        self._namespace.stdout.readline()  # before that, whoever enters it is in the machine's own
         self._loops: list[str] = []
 
     def _inside(self, *words: str) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
 from collections import Counter
 from dataclasses import dataclass
@@ -59,6 +61,10 @@ class Host:
         """How often libvirt has started each domain of a name."""
         return Counter(self._started)
 
+    def ids(self) -> dict[str, int]:
+        """Numbers of the domains that run: one that is started again has another one."""
+        return {domain.name(): domain.ID() for domain in self._connection.listAllDomains() if domain.ID() >= 0}
+
     def inventory(self) -> Inventory:
         disks = self.state / "disks"
         vms = self.state / "vms"
@@ -75,6 +81,15 @@ class Host:
         supervisor = self._connection.lookupByName(cid).ID()
         children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
         return Path(f"/proc/{children[0]}/root")
+
+    def process(self, cid: str, word: str) -> int:
+        """The process of a VM that has this word in its command line."""
+        space = os.readlink(self.root(cid).with_name("ns") / "pid")
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if os.readlink(entry / "ns" / "pid") == space and word in (entry / "cmdline").read_text():
+                    return int(entry.name)
+        raise LookupError(f"no process of {cid} has '{word}' in its command line")
 
     def path(self, cid: str, path: str) -> Path:
         """A path of the VM (absolute, as its first process sees it) as one of this machine; links are followed inside the VM."""

@@ -18,9 +18,15 @@ from lab.house import Lab
 T = TypeVar("T")
 
 
-def _get(address: str, port: int, path: str, seconds: float) -> Any:
-    connection = http.client.HTTPConnection(address, port, timeout=seconds)
+CONNECT, PATIENCE = 0.5, 10.0
+"""Seconds in which a machine that is there takes a connection on, whatever its processes do; in which a process answers that stood still."""
+
+
+def _get(address: str, port: int, path: str, seconds: float, connect: float | None = None) -> Any:
+    connection = http.client.HTTPConnection(address, port, timeout=connect or seconds)
     try:
+        connection.connect()
+        connection.sock.settimeout(seconds)
         connection.request("GET", path)
         reply = connection.getresponse()
         body = json.loads(reply.read())
@@ -56,7 +62,7 @@ class Inside:
         """Run a function there; threads that it starts stay there."""
         return self._pool.submit(function, *arguments).result()
 
-    def get(self, address: str, path: str = "/", port: int = 8080, seconds: float = 5) -> Any:
+    def get(self, address: str, path: str = "/", port: int = 8080, seconds: float = 30) -> Any:
         """GET as JSON; OSError for anything but 200."""
         return self._pool.submit(_get, address, port, path, seconds).result()
 
@@ -87,7 +93,7 @@ class Watching:
             answered: set[str] = set()
             for address in addresses:
                 try:
-                    _get(address, port, path, 0.5)
+                    _get(address, port, path, PATIENCE, CONNECT)
                 except (OSError, http.client.HTTPException, ValueError):
                     self.seen.failures[address].append(time.monotonic())
                 else:

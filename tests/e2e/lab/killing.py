@@ -37,6 +37,8 @@ class Death:
     """States of the step's attempts in the journal at that moment."""
     starts: Counter[str]
     """How often libvirt had started each domain by then."""
+    ids: dict[str, int]
+    """Libvirt's numbers of the domains that ran then."""
     blobs: dict[str, int]
     """Blobs by id, with their inodes: a blob that is stored again has another one."""
 
@@ -95,7 +97,7 @@ def kill_through(site: Site, manifest: dict[str, Any], mark: Path) -> Killing:
         place, step = lines[-1].split()
         states = [one["state"] for one in read_journal(site, killing.task) if one["step_id"] == step]
         killing.deaths[place] = Death(
-            place, step, status, site.host.inventory(), states, site.host.starts(), blobs(site)
+            place, step, status, site.host.inventory(), states, site.host.starts(), site.host.ids(), blobs(site)
         )
         site.start(**environment)
     killing.finished = site.api.wait(killing.task)

@@ -190,6 +190,17 @@ async def test_a_snapshot_is_the_disk_at_one_moment(vm, world, call):
         await call("snapshot_disk", "disk-x", {})
 
 
+# the worker reads this file before anything else: between the first byte and the last there is time enough to kill it
+SLOW_COPIES = """
+import os, time
+copy = os.copy_file_range
+def slowly(*words):
+    time.sleep(30)
+    return copy(*words)
+os.copy_file_range = slowly
+"""
+
+
 async def test_a_frozen_file_system_is_thawed_when_the_worker_is_killed(vm, world, call, tmp_path):
     cid = await vm("vm-1", 30)
     world.booted(cid)
@@ -197,8 +208,11 @@ async def test_a_frozen_file_system_is_thawed_when_the_worker_is_killed(vm, worl
     await call("attach_disk", cid, disk)
     world.run(cid, "mkfs.ext4", "-q", "/dev/sdb")
     world.run(cid, "mount", "/dev/sdb", "/mnt")
-    world.run(cid, "sh", "-c", "head -c 200000000 /dev/urandom > /mnt/file")
-    client = WorkerClient("libvirt", prefix=world.lab.command([]), lock=tmp_path / "killed.lock")
+    world.run(cid, "sh", "-c", "head -c 2000000 /dev/urandom > /mnt/file")
+    (tmp_path / "sitecustomize.py").write_text(SLOW_COPIES)
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    lock = tmp_path / "killed.lock"
+    client = WorkerClient("libvirt", prefix=world.lab.command([]), lock=lock, environment=environment)
     await client.start()
     going = asyncio.create_task(client.call("snapshot_disk", [disk, {}], {**world.context, "key": "snapshot-k"}))
     copy = world.state / "snapshots" / f"{world.name}-snapshot-k" / "disk.raw"

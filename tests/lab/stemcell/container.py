@@ -62,15 +62,21 @@ class Container:
     def wait(self, command: str, seconds: float, wanted: str = "") -> float:
         """Run `command` again and again until it succeeds and prints `wanted`; returns the seconds it took."""
         begin = time.monotonic()
-        done = self.shell(command)
-        while done.returncode != 0 or wanted not in done.stdout:
+        while True:
+            try:
+                done = self.shell(command)
+                if done.returncode == 0 and wanted in done.stdout:
+                    return time.monotonic() - begin
+                seen = f"status {done.returncode}: {done.stdout}{done.stderr}"
+            except (
+                FileNotFoundError,
+                IndexError,
+                subprocess.TimeoutExpired,
+            ) as error:  # its first process is not there yet
+                seen = repr(error)
             if time.monotonic() - begin > seconds:
-                raise AssertionError(
-                    f"{command}: status {done.returncode} after {seconds} s: {done.stdout}{done.stderr}"
-                )
+                raise AssertionError(f"{command}: not within {seconds} s; at the end: {seen}")
             time.sleep(0.05)
-            done = self.shell(command)
-        return time.monotonic() - begin
 
     def destroy(self) -> None:
         """End the container at once."""

@@ -135,7 +135,7 @@ class NatsServer:
         assert SERVER is not None
         with open(self.folder / "log", "ab") as log:
             self._process = subprocess.Popen([SERVER, "-c", str(self.folder / "nats.conf")], stdout=log, stderr=log)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 30
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
@@ -215,12 +215,12 @@ class Director:
         await self._bus.publish(f"agent.{self._agent_id}", json.dumps(body).encode())
         return request
 
-    async def reply(self, request: str, number: int = 0, timeout: float = 60.0) -> dict[str, Any]:
+    async def reply(self, request: str, number: int = 0, timeout: float = 30.0) -> dict[str, Any]:
         """Reply ``number`` to a request; number 1 is the pushed result."""
         await self.until(lambda: len(self._replies.get(request, [])) > number, timeout)
         return self._replies[request][number]
 
-    async def raw(self, method: str, *arguments: Any, timeout: float = 60.0, **extension: Any) -> dict[str, Any]:
+    async def raw(self, method: str, *arguments: Any, timeout: float = 30.0, **extension: Any) -> dict[str, Any]:
         return await self.reply(await self.post(method, *arguments, **extension), timeout=timeout)
 
     async def ask(self, method: str, *arguments: Any, **extension: Any) -> Any:
@@ -228,7 +228,7 @@ class Director:
         assert "exception" not in answer, answer
         return answer["value"]
 
-    async def until(self, true: Any, timeout: float = 60.0) -> None:
+    async def until(self, true: Any, timeout: float = 30.0) -> None:
         deadline = time.monotonic() + timeout
         while not true():
             left = deadline - time.monotonic()
@@ -239,7 +239,7 @@ class Director:
             except TimeoutError:
                 continue
 
-    async def until_pong(self, timeout: float = 90.0) -> None:
+    async def until_pong(self, timeout: float = 60.0) -> None:
         """The ping loop: a request that nobody hears is repeated."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
@@ -250,7 +250,7 @@ class Director:
                 continue
         raise AssertionError("the agent does not answer")
 
-    async def end_of(self, task_id: str, timeout: float = 90.0) -> dict[str, Any]:
+    async def end_of(self, task_id: str, timeout: float = 60.0) -> dict[str, Any]:
         """The last answer of get_task; asks again when the agent is away."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:

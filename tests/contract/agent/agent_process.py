@@ -74,7 +74,7 @@ class AgentProcess:
         if self.process is None:
             return 0
         self.process.terminate()
-        return self.process.wait(timeout=20)
+        return self.process.wait(timeout=60)
 
     @property
     def log(self) -> str:
@@ -116,7 +116,7 @@ def tarball(files: dict[str, str]) -> bytes:
     return buffer.getvalue()
 
 
-def await_path(path: Path, timeout: float = 15.0) -> None:
+def await_path(path: Path, timeout: float = 30.0) -> None:
     deadline = time.monotonic() + timeout
     while not path.exists():
         assert time.monotonic() < deadline, f"{path} does not appear"

@@ -12,6 +12,7 @@ from agent_bus import Authority
 
 from agent.blobs.transfer import Transfer
 from agent.errors import BlobError
+from lab.ports import free_port
 
 
 @pytest.fixture
@@ -46,10 +47,9 @@ def test_a_server_in_trouble_is_asked_again(store: BlobServer, transfer: Transfe
         transfer.get(store.url("GET", "b"), {}, tmp_path / "target")
 
 
-def test_a_server_that_is_away_is_waited_for(
-    store: BlobServer, transfer: Transfer, authority: Authority, tmp_path: Path
-) -> None:
+def test_a_server_that_is_away_is_waited_for(transfer: Transfer, authority: Authority, tmp_path: Path) -> None:
     """As a director's is while it starts again: longer than four attempts take."""
+    store = BlobServer(tmp_path / "blob-server", authority, free_port())
     url = store.url("GET", "b")
     store.close()
     successors: list[BlobServer] = []

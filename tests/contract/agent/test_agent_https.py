@@ -31,7 +31,7 @@ class Tool:
         self._headers = {"Authorization": f"Basic {token}"}
 
     def send(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
-        connection = http.client.HTTPSConnection("127.0.0.1", self._port, timeout=10, context=self._context)
+        connection = http.client.HTTPSConnection("127.0.0.1", self._port, timeout=30, context=self._context)
         try:
             connection.request(method, path, body=body, headers=self._headers)
             answer = connection.getresponse()
@@ -47,7 +47,7 @@ class Tool:
 
     def do(self, method: str, *arguments: Any) -> Any:
         answer = self.ask(method, *arguments)
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 30
         while isinstance(answer.get("value"), dict) and "agent_task_id" in answer["value"]:
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -55,7 +55,7 @@ class Tool:
         return answer
 
     def wait(self) -> None:
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 30
         while True:
             try:
                 assert self.ask("ping") == {"value": "pong"}

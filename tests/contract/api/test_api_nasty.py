@@ -349,8 +349,8 @@ async def pause() -> None:
 def test_what_is_no_http(served: Served, raw: bytes) -> None:
     import socket
 
-    with socket.create_connection(("127.0.0.1", served.port), 5) as connection:
+    with socket.create_connection(("127.0.0.1", served.port), 60) as connection:
         connection.sendall(raw)
-        connection.settimeout(5)
+        connection.settimeout(60)
         answer = connection.recv(4096)
     assert not answer.startswith(b"HTTP/1.1 5")

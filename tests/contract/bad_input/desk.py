@@ -168,7 +168,7 @@ class BadInput:
         """The ended task that a reply leads to."""
         assert reply.status_code == 302, reply.text
         key = f"{int(reply.headers['location'].rpartition('/')[2]):012d}"
-        for _ in range(600):
+        for _ in range(6000):
             row = await self.store.get(Task, key)
             assert row is not None
             if row.state not in OPEN:

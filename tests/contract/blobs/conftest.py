@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import socket
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from director.adapters.blobs.folder import FolderBlobs
 from director.adapters.blobs.listener import BlobListener
 from director.adapters.blobs.signed import Signer, secret_file
 from director.adapters.listener import Address
+from lab.ports import free_port
 
 
 @pytest.fixture(scope="session")
@@ -22,10 +22,7 @@ def blob_files(tmp_path_factory: pytest.TempPathFactory) -> ca.ListenerFiles:
 
 @pytest.fixture
 def signer(tmp_path: Path) -> Signer:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    return Signer(secret_file(tmp_path / "secret"), f"https://127.0.0.1:{port}")
+    return Signer(secret_file(tmp_path / "secret"), f"https://127.0.0.1:{free_port()}")
 
 
 @pytest.fixture

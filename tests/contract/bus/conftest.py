@@ -66,14 +66,20 @@ async def speak(url: str, agents: NatsAgents, tmp_path: Path) -> AsyncIterator[C
     made: list[SpeakingAgent] = []
 
     async def make(
-        agent_id: str, *, admitted: bool = True, ours: bool = False, raw: dict[str, bytes] | None = None
+        agent_id: str,
+        *,
+        admitted: bool = True,
+        ours: bool = False,
+        raw: dict[str, bytes] | None = None,
+        silent: str = "",
     ) -> SpeakingAgent:
         if admitted:
             await agents.admit([agent_id])
         agent = SpeakingAgent(agent_id, url, await agents.identity(agent_id, bootstrap=True), tmp_path, ours=ours)
         agent.raw.update(raw or {})
+        agent.silent.update({silent} - {""})
         made.append(agent)
-        await agent.connect()
+        await agent.connect(patience=20 if admitted else 0)
         return agent
 
     yield make

@@ -36,11 +36,15 @@ class SpeakingAgent:
         self._tls = ssl.create_default_context(cadata=identity.ca)
         self._tls.load_cert_chain(str(pem))
 
-    async def connect(self, *, tries: int = 40) -> None:
+    async def connect(self, *, patience: float = 20) -> None:
+        """``patience``: seconds in which a refusal may mean that the server has not read its users yet; 0 for one try."""
+
         async def lost() -> None:
             self.lost.set()
 
-        for left in range(tries, 0, -1):
+        loop = asyncio.get_running_loop()
+        end = loop.time() + patience
+        while True:
             try:
                 self._client = await nats.connect(
                     self._url,
@@ -52,7 +56,7 @@ class SpeakingAgent:
                 )
                 break
             except Exception:
-                if left == 1:
+                if loop.time() >= end:
                     raise
                 await asyncio.sleep(0.05)
         assert self._client is not None

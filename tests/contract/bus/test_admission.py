@@ -29,12 +29,20 @@ class Server:
     def __init__(self, path: Path, name: str, store: SqlStore) -> None:
         self.users = UsersFile(path / f"{name}.json", None)
         self.users.ensure()
+        self.name = name
+        self.store = store
         self.node = Node(name, store, self.users)
         self.works: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Server:
         self.works = [asyncio.create_task(one) for one in (self.node.live(), self.node.follow())]
         return self
+
+    async def alive(self) -> None:
+        """Return when directors wait for this server."""
+        async with asyncio.timeout(20):
+            while f"{NODE}{self.name}" not in {one.name for one in await self.store.leases(NODE)}:
+                await asyncio.sleep(0.01)
 
     async def __aexit__(self, *_: object) -> None:
         for one in self.works:
@@ -49,9 +57,10 @@ class Server:
 async def test_admitted_agents_are_in_every_servers_file_when_the_director_goes_on(
     store: SqlStore, tmp_path: Path
 ) -> None:
-    one, other = StoredAdmission(store, wait=10), StoredAdmission(store, wait=10)
+    one, other = StoredAdmission(store), StoredAdmission(store)
     await one.replace(["known"])
     async with Server(tmp_path, "bus-1", store) as first, Server(tmp_path, "bus-2", store) as second:
+        await asyncio.gather(first.alive(), second.alive())
         await asyncio.gather(one.admit(["a", "b"]), other.admit(["c"]))
         for server in (first, second):
             assert server.lets_in() == {"known", "a", "b", "c"}
@@ -64,11 +73,11 @@ async def test_admitted_agents_are_in_every_servers_file_when_the_director_goes_
 async def test_a_director_waits_for_living_sync_processes_only_and_not_for_ever(
     store: SqlStore, tmp_path: Path
 ) -> None:
-    admission = StoredAdmission(store, wait=1)
+    hasty, patient, admission = (StoredAdmission(store, wait=seconds) for seconds in (0.5, 30, 4))
     with pytest.raises(DirectorError, match=r"No server of the bus has let the new agents in.*behind are: none runs"):
-        await admission.admit(["a"])
+        await hasty.admit(["a"])
     async with Server(tmp_path, "bus-1", store) as server:
-        await admission.admit(["a"])
+        await patient.admit(["a"])
         assert server.lets_in() == {"a"}
         # a sync process that holds its lease and does nothing: waited for in vain, and the other server suffices
         assert await store.acquire(f"{NODE}bus-2", "bus-2", 30)

@@ -68,11 +68,14 @@ async def test_silence_is_a_timeout(agents: NatsAgents, speak) -> None:
     with pytest.raises(AgentTimeout, match=r"Timed out sending 'get_state' to agent 'a1' after 0.3 seconds") as caught:
         await agents.call("a1", "get_state", timeout=0.3)
     assert caught.value.code == 450002
+    async with asyncio.timeout(20):
+        while not agent.methods():  # the server may have passed it on later than that
+            await asyncio.sleep(0.01)
     assert agent.methods() == ["get_state"]
 
 
 async def test_a_request_waits_for_an_agent_that_is_not_there_yet(agents: NatsAgents, speak) -> None:
-    asking = asyncio.create_task(agents.call("late", "ping", timeout=10))
+    asking = asyncio.create_task(agents.call("late", "ping", timeout=30))
     await asyncio.sleep(0.3)
     agent = await speak("late")
     assert await asking == "pong"
@@ -125,7 +128,7 @@ async def test_stock_agent_is_polled(agents: NatsAgents, speak) -> None:
     assert await agents.run("a1", "stop") == "stopped"
     polls = agent.methods()
     assert polls[:2] == ["stop", "info"] and set(polls[2:]) == {"get_task"}
-    assert len(polls) <= 5
+    assert len(polls) < 20  # without pauses it would be hundreds
 
 
 async def test_failure_of_an_action(agents: NatsAgents, speak) -> None:
@@ -157,7 +160,8 @@ async def test_adopting_a_task_sends_no_new_request(agents: NatsAgents, speak) -
     assert agent.methods().count("compile_package") == 1
 
 
-async def test_adopting_a_forgotten_task_asks_anew(agents: NatsAgents, speak) -> None:
+async def test_adopting_a_forgotten_task_asks_anew(agents: NatsAgents, speak, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("director.adapters.bus.agents._POLL", 3600.0)  # the end is pushed, however late
     agent = await speak("a1", ours=True)
 
     async def apply() -> str:
@@ -239,7 +243,7 @@ async def test_heartbeats_are_heard_with_the_monitors_identity(agents: NatsAgent
         await asyncio.sleep(0.02)
     heartbeat = agents.heartbeat("a1")
     assert heartbeat is not None and heartbeat["job_state"] == "running"
-    assert abs(heartbeat["received_at"] - time.time()) < 5
+    assert abs(heartbeat["received_at"] - time.time()) < 20
     assert agents.heartbeat("a2") is None
     assert set(agents.heard()) == {"a1"}
     assert await agents.reachable()

@@ -7,7 +7,7 @@ import json
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -37,7 +37,7 @@ class Request:
 
 @dataclass
 class Task:
-    """A task whose event lines appear one after the other, `pace` seconds apart; it ends with `state`."""
+    """A task whose event lines appear one after the other, `pace` seconds apart, no more than `shown` of them; it ends with `state`."""
 
     id: int
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -45,13 +45,15 @@ class Task:
     result: str | None = None
     state: str = "done"
     pace: float = 0.0
+    shown: int | None = None
     started: float = field(default_factory=time.monotonic)
     debug: str = "debug line\n"
 
     def visible(self) -> list[dict[str, Any]]:
+        told = self.events[: self.shown]
         if not self.pace:
-            return self.events
-        return self.events[: int((time.monotonic() - self.started) / self.pace)]
+            return told
+        return told[: int((time.monotonic() - self.started) / self.pace)]
 
     @property
     def ended(self) -> bool:
@@ -85,6 +87,7 @@ class World:
     tasks: dict[int, Task] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     follows: bool = False
+    followed: Callable[[Task], None] = lambda task: None
     uaa: bool = False
     accepted: str = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 
@@ -166,6 +169,7 @@ def handler(world: World) -> type[BaseHTTPRequestHandler]:
                 self.answer(206, content[offset:].decode(), {"Content-Range": span})
 
         def stream(self, task: Task, offset: int) -> None:
+            world.followed(task)
             self.send_response(200)
             self.send_header("X-Meristem-Follow", "1")
             self.send_header("Transfer-Encoding", "chunked")

@@ -8,7 +8,6 @@ import os
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import paramiko
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from paramiko.common import cMSG_CHANNEL_SUCCESS
 
 
 class Files(paramiko.SFTPServerInterface):
@@ -66,9 +66,6 @@ class Shell(paramiko.ServerInterface):
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         def run() -> None:
-            time.sleep(
-                0.2
-            )  # the library tells the client that the command began only after this call: the end must not overtake that
             if command == b"break":
                 channel.transport.close()
                 return
@@ -78,8 +75,20 @@ class Shell(paramiko.ServerInterface):
             channel.send_exit_status(done.returncode)
             channel.close()
 
-        threading.Thread(target=run, daemon=True).start()
+        channel.transport.begin = run
         return True
+
+
+class Transport(paramiko.Transport):
+    """Begins a command when it has told the client that it begins: its end must not overtake that."""
+
+    begin: Callable[[], None] | None = None
+
+    def _send_user_message(self, data: Any) -> None:
+        super()._send_user_message(data)
+        if self.begin is not None and data.asbytes()[:1] == cMSG_CHANNEL_SUCCESS:
+            begin, self.begin = self.begin, None
+            threading.Thread(target=begin, daemon=True).start()
 
 
 class Sshd:
@@ -97,7 +106,7 @@ class Sshd:
                 client, _ = self.listener.accept()
             except OSError:
                 return
-            transport = paramiko.Transport(client)
+            transport = Transport(client)
             transport.add_server_key(self.key)
             transport.set_subsystem_handler("sftp", paramiko.SFTPServer, Files)
             self.transports.append(transport)

@@ -11,14 +11,19 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tests.contract.cli.test_cli_deploy import event, ready
 
 
-def talk(words: list[str], *exchange: tuple[str, str]) -> tuple[int, str]:
-    """Runs the command on a pseudo-terminal, answers each prompt in turn; returns exit code and all output."""
+class Hidden(str):
+    """An answer that is not to be seen."""
+
+
+def talk(words: list[str], *exchange: tuple[str, str | Callable[[], None]]) -> tuple[int, str]:
+    """Runs the command on a pseudo-terminal, answers each prompt (or calls what stands beside a text) in turn; returns exit code and all output."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "meristem.cli.main", *words],
@@ -43,10 +48,15 @@ def talk(words: list[str], *exchange: tuple[str, str]) -> tuple[int, str]:
                 break
             seen += chunk
         if left and left[0][0].encode() in seen:
-            # Echo is switched off just after a password's prompt is written.
-            time.sleep(0.2)
-            os.write(ours, left.pop(0)[1].encode())
-    code = process.wait(10)
+            answer = left[0][1]
+            if isinstance(answer, Hidden) and termios.tcgetattr(ours)[3] & termios.ECHO:
+                continue  # it is switched off just after the prompt was written
+            del left[0]
+            if isinstance(answer, str):
+                os.write(ours, answer.encode())
+            else:
+                answer()
+    code = process.wait(30)
     os.close(ours)
     return code, seen.decode()
 
@@ -67,9 +77,13 @@ def test_live_deploy(world: Any, tmp_path: Path) -> None:
         event("started", "web/b (1)"),
         event("finished", "web/a (0)", 1700000009),
         event("finished", "web/b (1)", 1700000009),
-        pace=0.4,
+        shown=3,
     )
-    code, seen = talk(["-d", "demo", "deploy", str(path)], ("Continue?", "yes\n"))
+
+    def go_on() -> None:
+        world.tasks[1].shown = None
+
+    code, seen = talk(["-d", "demo", "deploy", str(path)], ("Continue?", "yes\n"), ("executing drain", go_on))
     assert code == 0, seen
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen)
     assert "Using environment" in plain
@@ -102,7 +116,7 @@ def test_log_in_asks_and_stores(world: Any, tmp_path: Path, monkeypatch: Any, ru
     code, seen = talk(["log-in", "--client", "admin", "--client-secret", "wrong"])
     assert code == 1
     assert "Invalid credentials" in seen
-    code, seen = talk(["log-in"], ("Username", "admin\n"), ("Password", "s3cret\n"))
+    code, seen = talk(["log-in"], ("Username", "admin\n"), ("Password", Hidden("s3cret\n")))
     assert code == 0, seen
     assert "s3cret" not in seen
     world.replies["GET /locks"] = []

@@ -110,7 +110,7 @@ class PostgresServer:
         log = self.directory / "server.log"
         with log.open("ab") as out:
             self.process = subprocess.Popen(as_user(words), stdout=out, stderr=out, cwd="/", start_new_session=True)
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 60
         while True:
             try:
                 self.connect().close()
@@ -148,7 +148,7 @@ class PostgresServer:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(int(pid), signal.SIGKILL)
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(30)
             self.process = None
 
     def remove(self) -> None:

@@ -39,7 +39,7 @@ async def test_output_under_a_lease_ends_when_another_takes_it_not_when_it_runs_
     await store.append_output(7, "event", "one\n", lease=lease)
     hands.ahead += 31
     await store.append_output(7, "event", "late, and nobody else is there\n", lease=lease)
-    assert await store.now() == pytest.approx(hands.now(), abs=2)
+    assert await store.now() == pytest.approx(hands.now(), abs=15)
     assert await store.acquire("task/7", "two", 30)
     with pytest.raises(LeaseLost, match="two holds it under fence 2"):
         await store.append_output(7, "event", "too late\n", lease=lease)
@@ -53,7 +53,7 @@ async def wakes(store: Store, topic: str, seen: list[int]) -> None:
 
 async def settle(seen: list[int], count: int) -> bool:
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(seen) < count:
                 await asyncio.sleep(0.005)
     except TimeoutError:
@@ -84,7 +84,7 @@ async def test_followers_wake_at_once_and_after_each_touch(store: Store, poll: f
 async def test_a_missed_wake_is_made_good_by_the_slow_poll(store: Store) -> None:
     seen: list[int] = []
     follower = asyncio.create_task(wakes(store, "task/1", seen))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(seen) < 2:
             await asyncio.sleep(0.02)
     follower.cancel()

@@ -42,7 +42,7 @@ class Talk:
     async def close(self) -> None:
         await self._connection.close()
 
-    async def call(self, agent_id: str, method: str, *arguments: Any, seconds: float = 10, **extra: Any) -> Any:
+    async def call(self, agent_id: str, method: str, *arguments: Any, seconds: float = 30, **extra: Any) -> Any:
         """One request and its `value`; `AgentRefused` with the agent's text, `TimeoutError` when nothing comes."""
         number = str(uuid.uuid4())
         reply: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
@@ -62,7 +62,7 @@ class Talk:
             raise AgentRefused(answer["exception"]["message"])
         return answer["value"]
 
-    async def run(self, agent_id: str, method: str, *arguments: Any, seconds: float = 60, **extra: Any) -> Any:
+    async def run(self, agent_id: str, method: str, *arguments: Any, seconds: float = 120, **extra: Any) -> Any:
         """A long action to its end by `get_task`, across a restart of the agent."""
         deadline = time.monotonic() + seconds
         value = await self.call(agent_id, method, *arguments, **extra)
@@ -75,7 +75,7 @@ class Talk:
                 continue
         return value
 
-    async def wait_until_ready(self, agent_id: str, seconds: float = 30) -> None:
+    async def wait_until_ready(self, agent_id: str, seconds: float = 90) -> None:
         """Ping until the agent answers."""
         deadline = time.monotonic() + seconds
         while True:

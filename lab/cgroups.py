@@ -103,7 +103,7 @@ def members(group: str) -> set[int]:
     return pids
 
 
-def kill(group: str, spare: set[int], seconds: float = 10.0) -> None:
+def kill(group: str, spare: set[int], seconds: float = 60.0) -> None:
     """SIGKILL all members but `spare`, again and again until none is left; LabError names those that will not go."""
     deadline = time.monotonic() + seconds
     while rest := members(group) - spare:
@@ -122,7 +122,7 @@ def kill_pid(pid: int) -> None:
         return
 
 
-def remove(group: str, seconds: float = 5.0) -> None:
+def remove(group: str, seconds: float = 60.0) -> None:
     """Remove the group and all beneath it from every hierarchy; the kernel may need a moment after the last exit."""
     deadline = time.monotonic() + seconds
     while left := [path for path in _groups(group) if not _rmdir(path)]:

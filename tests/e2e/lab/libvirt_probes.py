@@ -20,7 +20,10 @@ def inventory(properties: dict[str, Any]) -> list[str]:
         if (state / folder).is_dir():
             found += [f"{folder} {path.name}" for path in (state / folder).iterdir()]
     for backing in Path("/sys/block").glob("loop*/loop/backing_file"):
-        file = backing.read_text().strip()
+        try:
+            file = backing.read_text().strip()
+        except OSError:  # another's, which has just gone
+            continue
         if file.startswith(f"{state}/"):
             found.append(f"loop {file}")
     return found

@@ -104,7 +104,7 @@ class Site:
         """Run `meristem` inside the lab to its end."""
         done = subprocess.run(
             self.lab.command([MERISTEM, *words]), env=self.environment(), cwd=self.directory, check=False,
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300,
         )  # fmt: skip
         assert not check or done.returncode == 0, f"{words}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -81,11 +82,11 @@ class World:
 
     def loops(self) -> list[str]:
         """Loop devices over files of this run."""
-        return [
-            path.parts[3]
-            for path in Path("/sys/block").glob("loop*/loop/backing_file")
-            if self.name in path.read_text()
-        ]
+        found: list[str] = []
+        for path in Path("/sys/block").glob("loop*/loop/backing_file"):
+            with contextlib.suppress(OSError):  # another's, which has just gone
+                found += [path.parts[3]] if self.name in path.read_text() else []
+        return found
 
     def groups(self) -> list[Path]:
         """Cgroups of containers of this run, in all hierarchies of the machine."""

@@ -56,6 +56,15 @@ async def boot(bench: Bench, agents: NatsAgents) -> tuple[str, str]:
     return agent_id, cid
 
 
+async def heard(agents: NatsAgents, agent_id: str) -> bool:
+    """Whether the agent answers, or is on the bus at least."""
+    try:
+        await agents.call(agent_id, "ping", timeout=1)
+    except AgentTimeout:
+        return (await agents.sightings({agent_id: []}))[agent_id].there is not False
+    return True
+
+
 async def test_admitted_rotated_expelled(bench: Bench, agents: NatsAgents) -> None:
     agent_id, cid = await boot(bench, agents)
     identity = await agents.identity(agent_id, bootstrap=False)
@@ -69,21 +78,21 @@ async def test_admitted_rotated_expelled(bench: Bench, agents: NatsAgents) -> No
     with pytest.raises(AgentError, match=r"unknown message no_such_action"):
         await agents.call(agent_id, "no_such_action")
     await agents.expel([agent_id])
-    await asyncio.sleep(0.5)  # the server reads its users some milliseconds after the signal
-    with pytest.raises(AgentTimeout):
-        await agents.call(agent_id, "ping", timeout=1)
+    async with asyncio.timeout(30):  # the server reads its users some time after the signal
+        while await heard(agents, agent_id):
+            await asyncio.sleep(0.05)
     bench.cloud.call("delete_vm", cid)
 
 
 async def test_the_monitor_hears_heartbeats(bench: Bench, agents: NatsAgents) -> None:
     agent_id, cid = await boot(bench, agents)
     # the stock agent drops its first heartbeat when it is not connected yet; the next comes after 30 s
-    for _ in range(330):
+    for _ in range(900):
         if heard := agents.heartbeat(agent_id):
             break
         await asyncio.sleep(0.1)
     else:
-        pytest.fail("no heartbeat within 33 s of the agent's start")
+        pytest.fail("no heartbeat within 90 s of the agent's start")
     assert (heard["deployment"], heard["job"], heard["index"]) == ("", None, None)
     assert isinstance(heard["vitals"]["cpu"]["user"], str)
     bench.cloud.call("delete_vm", cid)

@@ -117,7 +117,7 @@ class AgentWorld:
         """Ask, and wait for the end of an asynchronous action."""
         return self.await_end(self.ask(method, *arguments, **extension))
 
-    def await_end(self, value: Any, timeout: float = 20.0) -> Any:
+    def await_end(self, value: Any, timeout: float = 60.0) -> Any:
         deadline = time.monotonic() + timeout
         while isinstance(value, dict) and "agent_task_id" in value:
             assert time.monotonic() < deadline, "the task does not end"
@@ -162,7 +162,7 @@ class AgentWorld:
 
 
 @contextlib.contextmanager
-def waiting_for(path: Path, timeout: float = 10.0) -> Iterator[None]:
+def waiting_for(path: Path, timeout: float = 30.0) -> Iterator[None]:
     """Leave when ``path`` exists."""
     yield
     deadline = time.monotonic() + timeout

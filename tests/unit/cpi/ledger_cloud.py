@@ -1,6 +1,6 @@
 """A small real CPI for the tests: its cloud is a directory of JSON files (property `dir`).
 
-Cloud properties can ask for trouble: `sleep` (s), `crash` (exit | segv), `fail` (an error type), `say` (a log line).
+Cloud properties can ask for trouble: `sleep` (s), `gate` (a path: notes in `path.begun` that it begins, and waits for the path), `crash` (exit | segv), `fail` (an error type), `say` (a log line).
 """
 
 from __future__ import annotations
@@ -34,6 +34,11 @@ def _trouble(call, wanted):
         call.log(wanted["say"])
         print("an SDK prints to stdout:", wanted["say"], flush=True)
         logging.getLogger("sdk").info("sdk says %s", wanted["say"])
+    if "gate" in wanted:
+        gate = Path(wanted["gate"])
+        gate.with_suffix(".begun").touch()
+        while not gate.exists():
+            time.sleep(0.01)
     if "sleep" in wanted:
         time.sleep(wanted["sleep"])
     if wanted.get("crash") == "exit":

@@ -73,15 +73,19 @@ async def test_the_exit_code_does_not_count(executable):
     assert await executable(f"echo '{GOOD}'; exit 3").call("has_vm", ["x"]) == "vm-1"
 
 
-async def test_stderr_streams_into_the_log_without_secrets(executable):
-    seen: list[tuple[float, str]] = []
-    began = time.monotonic()
-    client = executable(f"echo first pw=s3cretpw >&2; sleep 0.4; echo second >&2; echo '{GOOD}'")
-    await client.call(
-        "info", [], {"password": "s3cretpw"}, log=lambda line: seen.append((time.monotonic() - began, line))
+async def test_stderr_streams_into_the_log_without_secrets(executable, tmp_path):
+    """The second line is written only when the first has been read."""
+    seen: list[str] = []
+    client = executable(
+        f"echo first pw=s3cretpw >&2; until [ -e {tmp_path}/read ]; do sleep 0.01; done; echo second >&2; echo '{GOOD}'"
     )
-    assert [line for _, line in seen] == ["first pw=<redacted>", "second"]
-    assert seen[1][0] - seen[0][0] > 0.25
+
+    def read(line: str) -> None:
+        seen.append(line)
+        (tmp_path / "read").touch()
+
+    await client.call("info", [], {"password": "s3cretpw"}, deadline=60, log=read)
+    assert seen == ["first pw=<redacted>", "second"]
 
 
 @pytest.mark.parametrize(
@@ -205,11 +209,12 @@ async def test_the_deadline_ends_the_whole_family(executable, tmp_path):
     assert not (tmp_path / "late").exists()
 
 
-async def test_calls_run_at_once(executable):
-    client = executable(f"sleep 1; echo '{GOOD}'")
-    began = time.monotonic()
-    await asyncio.gather(*(client.call("info") for _ in range(6)))
-    assert time.monotonic() - began < 4  # one after the other they would take 6 s
+async def test_calls_run_at_once(executable, tmp_path):
+    """Each ends when all have begun."""
+    (tmp_path / "begun").mkdir()
+    waits = f"touch {tmp_path}/begun/$$; until [ $(ls {tmp_path}/begun | wc -l) = 6 ]; do sleep 0.02; done"
+    client = executable(f"{waits}; echo '{GOOD}'")
+    await asyncio.gather(*(client.call("info", deadline=60) for _ in range(6)))
 
 
 async def test_a_missing_executable_is_named(tmp_path):

@@ -39,6 +39,27 @@ def context(tmp_path):
     return {"dir": str(tmp_path / "cloud"), "director_uuid": "u", "request_id": "cpi-123456", "password": "s3cretpw"}
 
 
+class Gate:
+    """Holds a call of the ledger (`wanted` are its cloud properties) between its begin and its end."""
+
+    def __init__(self, path):
+        self.path = path
+        self.wanted = {"gate": str(path)}
+
+    def open(self):
+        self.path.touch()
+
+    async def begun(self):
+        async with asyncio.timeout(30):
+            while not self.path.with_suffix(".begun").exists():
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def gate(tmp_path):
+    return Gate(tmp_path / "gate")
+
+
 @pytest.fixture
 async def client(tmp_path):
     made = WorkerClient(PLUGIN, lock=tmp_path / "worker.lock")
@@ -183,44 +204,45 @@ async def test_error_messages_hold_no_secret(client, context):
     assert "login as <redacted> failed" in str(error.value)
 
 
-async def test_a_late_call_is_unsettled_and_the_worker_goes_on(client, context):
-    began = time.monotonic()
+async def test_a_late_call_is_unsettled_and_the_worker_goes_on(client, context, gate):
     with pytest.raises(DeadlineExceeded, match="may still take effect") as error:
-        await client.call("create_disk", [1, {"sleep": 4}], context, deadline=1)
-    assert time.monotonic() - began < 3.5
+        await client.call("create_disk", [1, gate.wanted], context, deadline=3)
     assert error.value.facts.started is True
     assert error.value.ok_to_retry is False
     pid = client.pid
     assert await client.call("has_disk", ["x"], context) is False
     assert client.pid == pid
+    gate.open()
 
 
-async def test_a_call_that_never_began_is_known_to_have_done_nothing(context):
+async def test_a_call_that_never_began_is_known_to_have_done_nothing(context, gate):
     client = WorkerClient(PLUGIN, threads=1)
-    slow = asyncio.create_task(client.call("create_disk", [1, {"sleep": 1.0}], context))
-    await asyncio.sleep(0.6)
+    slow = asyncio.create_task(client.call("create_disk", [1, gate.wanted], context))
+    await gate.begun()
     with pytest.raises(DeadlineExceeded, match="had not begun") as error:
         await client.call("create_disk", [2, {}], {**context, "key": "disk-late"}, deadline=0.1)
     assert error.value.facts.started is False
     assert error.value.ok_to_retry is True
+    gate.open()
     await slow
     assert await client.call("find", ["disk", "disk-late"], context) is None
     await client.close()
 
 
-async def test_calls_given_up_do_not_use_up_the_threads(context):
+async def test_calls_given_up_do_not_use_up_the_threads(context, gate):
     client = WorkerClient(PLUGIN, threads=2)
-    late = [client.call("create_disk", [1, {"sleep": 2.0}], context, deadline=0.2) for _ in range(2)]
+    late = [client.call("create_disk", [1, gate.wanted], context, deadline=0.2) for _ in range(2)]
     results = await asyncio.gather(*late, return_exceptions=True)
     assert [type(result) for result in results] == [DeadlineExceeded, DeadlineExceeded]
-    assert await client.call("has_disk", ["x"], context, deadline=1.0) is False
+    assert await client.call("has_disk", ["x"], context, deadline=30) is False
+    gate.open()
     await client.close()
 
 
 @pytest.mark.parametrize(("how", "words"), [("exit", "exit code 9"), ("segv", "SIGSEGV")])
-async def test_a_crash_costs_the_calls_in_flight_only(client, context, how, words):
-    slow = asyncio.create_task(client.call("create_disk", [1, {"sleep": 30}], context))
-    await asyncio.sleep(0.2)
+async def test_a_crash_costs_the_calls_in_flight_only(client, context, gate, how, words):
+    slow = asyncio.create_task(client.call("create_disk", [1, gate.wanted], context))
+    await gate.begun()
     with pytest.raises(WorkerDied, match=words) as error:
         await client.call("create_disk", [1, {"crash": how}], context)
     assert error.value.facts.started is True
@@ -229,11 +251,11 @@ async def test_a_crash_costs_the_calls_in_flight_only(client, context, how, word
     assert await client.call("has_disk", ["x"], context) is False
 
 
-async def test_a_killed_worker_frees_its_lock_and_comes_back(client, context, tmp_path):
+async def test_a_killed_worker_frees_its_lock_and_comes_back(client, context, gate, tmp_path):
     lock = tmp_path / "worker.lock"
     assert not is_free(lock)
-    slow = asyncio.create_task(client.call("create_disk", [1, {"sleep": 30}], context))
-    await asyncio.sleep(0.2)
+    slow = asyncio.create_task(client.call("create_disk", [1, gate.wanted], context))
+    await gate.begun()
     os.kill(client.pid, signal.SIGKILL)
     with pytest.raises(WorkerDied, match="SIGKILL"):
         await slow
@@ -284,18 +306,21 @@ async def test_a_worker_dies_with_its_parent(tmp_path, context):
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert int(done.stdout) > 0
-    until = time.monotonic() + 15
+    until = time.monotonic() + 30
     while not is_free(lock) and time.monotonic() < until:
         await asyncio.sleep(0.02)
     assert is_free(lock)
 
 
-async def test_close_lets_calls_in_flight_end(tmp_path, context):
+async def test_close_lets_calls_in_flight_end(tmp_path, context, gate):
     client = WorkerClient(PLUGIN, lock=tmp_path / "lock")
     await client.start()
-    call = asyncio.create_task(client.call("create_disk", [1, {"sleep": 0.5}], context))
+    call = asyncio.create_task(client.call("create_disk", [1, gate.wanted], context))
+    await gate.begun()
+    closing = asyncio.create_task(client.close())
     await asyncio.sleep(0.1)
-    await client.close()
+    gate.open()
+    await closing
     assert (await call).startswith("disk-")
     assert is_free(tmp_path / "lock")
     with pytest.raises(WorkerDied, match="is closed"):

@@ -10,7 +10,8 @@ import pytest
 from cpi.openstack.batch import Batch, pause
 
 
-def test_waits_of_many_are_one_question():
+def test_waits_of_many_are_one_question(monkeypatch):
+    monkeypatch.setattr("cpi.openstack.batch.GATHER", 0.5)
     batch, asked, ready = Batch(), [], threading.Barrier(20)
 
     def fetch(ids):

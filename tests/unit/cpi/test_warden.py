@@ -33,14 +33,16 @@ async def outcome(call):
 
 async def main():
     warden = Warden(TooLate)
-    warden.until(now() + 1)
+    warden.until(now() + 60)
     client = WorkerClient(sys.argv[1], lock=Path(sys.argv[2]), warden=warden)
     await client.start()
-    call = asyncio.create_task(client.call("create_disk", [1, {"sleep": 30}], {}))
-    await asyncio.sleep(0.2)
+    call = asyncio.create_task(client.call("create_disk", [1, {"gate": sys.argv[3]}], {}))
+    while not Path(sys.argv[3]).with_suffix(".begun").exists():
+        await asyncio.sleep(0.01)
+    warden.until(now() + 1)
     os.kill(os.getpid(), signal.SIGSTOP)
     print(await outcome(call), await outcome(client.call("info")))
-    warden.until(now() + 10)
+    warden.until(now() + 60)
     print(await outcome(client.call("has_disk", ["disk-1"])))
     await client.close()
     warden.close()
@@ -49,7 +51,7 @@ asyncio.run(main())
 """
 
 
-def until(done: Callable[[], bool], seconds: float = 10) -> None:
+def until(done: Callable[[], bool], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < deadline
@@ -62,13 +64,13 @@ def stopped(pid: int) -> bool:
 
 def test_a_frozen_directors_worker_ends_in_time_and_the_woken_one_begins_nothing(tmp_path: Path) -> None:
     lock = tmp_path / "worker.lock"
-    words = [sys.executable, "-c", DIRECTOR, PLUGIN, str(lock)]
+    words = [sys.executable, "-c", DIRECTOR, PLUGIN, str(lock), str(tmp_path / "gate")]
     with subprocess.Popen(words, env=environment_with_package(None), stdout=subprocess.PIPE, text=True) as director:
         try:
             until(lambda: stopped(director.pid))
             until(lambda: is_free(lock))
             director.send_signal(signal.SIGCONT)
-            said, _ = director.communicate(timeout=20)
+            said, _ = director.communicate(timeout=60)
         finally:
             director.kill()
     first, second = said.splitlines()
@@ -90,7 +92,7 @@ def test_what_a_killed_director_had_started_ends_with_it() -> None:
     with subprocess.Popen(words, env=environment_with_package(None), text=True, **pipes) as director:  # type: ignore[call-overload]
         child = int(director.stdout.readline())
         director.kill()
-        director.wait(10)
+        director.wait(30)
 
     def gone() -> bool:
         try:
@@ -108,9 +110,9 @@ def test_a_warden_that_was_ended_is_replaced_and_knows_all() -> None:
         first = warden._child
         assert first is not None
         first.kill()
-        first.wait(10)
+        first.wait(30)
         warden.until(now() + 0.2)
-        assert child.wait(10) == -signal.SIGKILL
+        assert child.wait(30) == -signal.SIGKILL
     with pytest.raises(RuntimeError):
         warden.check()
     warden.close()
@@ -123,14 +125,17 @@ from cpi.client import WorkerClient
 from cpi.warden import Warden, now
 
 async def main():
-    plugin, lock, cloud, until, with_warden = sys.argv[1:]
+    plugin, lock, cloud, gate, until, with_warden = sys.argv[1:]
     warden = Warden(RuntimeError)
-    warden.until(now() + float(until) if until else None)
+    warden.until(None)
     client = WorkerClient(plugin, lock=Path(lock), warden=warden, threads=1)
     await client.start()
     for key in ("begun", "behind"):
-        asyncio.create_task(client.call("create_disk", [1, {"sleep": 1, "say": "a line for nobody"}], {"dir": cloud, "key": key}))
-    await asyncio.sleep(0.3)
+        asyncio.create_task(client.call("create_disk", [1, {"say": "a line for nobody", "gate": gate, "sleep": 1}], {"dir": cloud, "key": key}))
+    while not Path(gate).with_suffix(".begun").exists():
+        await asyncio.sleep(0.01)
+    if until:
+        warden.until(now() + float(until))
     if with_warden:
         os.kill(warden._child.pid, signal.SIGKILL)
     os.kill(os.getpid(), signal.SIGKILL)
@@ -141,11 +146,13 @@ asyncio.run(main())
 
 def left_by_a_dead_director(tmp_path: Path, until_: str = "", with_warden: str = "", loop: str = "asyncio") -> set[str]:
     """The keys of what its calls came to: one had begun when it was killed, one waited for a thread."""
-    lock, cloud = tmp_path / "worker.lock", tmp_path / "cloud"
+    lock, cloud, gate = tmp_path / "worker.lock", tmp_path / "cloud", tmp_path / "gate"
     code = LEAVES if loop == "asyncio" else LEAVES.replace("asyncio.run(", "import uvloop; uvloop.run(")
-    words = [sys.executable, "-c", code, PLUGIN, str(lock), str(cloud), until_, with_warden]
+    words = [sys.executable, "-c", code, PLUGIN, str(lock), str(cloud), str(gate), until_, with_warden]
     done = subprocess.run(words, env=environment_with_package(None), timeout=30, check=False)
     assert done.returncode == -signal.SIGKILL
+    if not until_ and not with_warden:
+        gate.touch()
     until(lambda: is_free(lock))
     return {json.loads(path.read_text())["key"] for path in cloud.glob("disk/*.json")}
 

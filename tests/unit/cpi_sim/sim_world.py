@@ -30,7 +30,7 @@ def stop_agents(state_dir: Path) -> None:
     held = state_dir / LOCK
     if not lock.is_free(held):
         os.kill(int(held.read_text()), signal.SIGTERM)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not lock.is_free(held):
         assert time.monotonic() < deadline, (state_dir / "agents.log").read_text()
         time.sleep(0.02)
@@ -64,7 +64,7 @@ class SimWorld:
     def stop(self) -> None:
         self.api.close()
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20)
+        self.process.wait(60)
         for held in self.directory.glob(f"*/{LOCK}"):
             stop_agents(held.parent)
         self.bus.stop()

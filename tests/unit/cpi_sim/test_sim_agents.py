@@ -47,7 +47,7 @@ class Bench:
     made: int = 0
 
     async def call(self, method: str, *arguments: Any) -> Any:
-        agents = {"heartbeat": 0.2, "latency": {"stop": 300}, "linger": 30}
+        agents = {"heartbeat": 0.2, "latency": {"stop": 300, "drain": 600_000}, "linger": 30}
         context = {"state_dir": str(self.directory / "cloud"), "agents": agents, "faults": FAULTS}
         return await self.worker.call(method, arguments, context, 30)
 
@@ -94,7 +94,7 @@ async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench
         bus.stop()
 
 
-async def until(what: str, done: Callable[[], bool], seconds: float = 10) -> None:
+async def until(what: str, done: Callable[[], bool], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < deadline, what
@@ -131,21 +131,24 @@ async def test_an_agent_of_each_fate(bench: Bench) -> None:
         await talk.run(well, "run_script", "pre-start", {})
     with pytest.raises(AgentRefused, match="unknown message dance"):
         await talk.call(well, "dance")
-    await asyncio.sleep(1)
-    with pytest.raises(TimeoutError):
-        await talk.call(dying, "ping", seconds=0.3)
+    await falls_silent(talk, dying)
     await bench.call("delete_vm", cid)
+    await falls_silent(talk, well)
+
+
+async def falls_silent(talk: Talk, agent: str) -> None:
     with pytest.raises(TimeoutError):
-        for _ in range(20):
-            await talk.call(well, "ping", seconds=0.3)
+        for _ in range(200):
+            await talk.call(agent, "ping", seconds=0.5)
+            await asyncio.sleep(0.1)
 
 
 async def test_keys_and_fences(bench: Bench) -> None:
     _, agent = await bench.vm()
     talk = bench.talk
     await talk.wait_until_ready(agent)
-    first = await talk.call(agent, "stop", meristem={"fence": 5, "key": "k"})
-    assert await talk.call(agent, "stop", meristem={"fence": 5, "key": "k"}) == first
+    first = await talk.call(agent, "drain", "shutdown", meristem={"fence": 5, "key": "k"})
+    assert await talk.call(agent, "drain", "shutdown", meristem={"fence": 5, "key": "k"}) == first
     with pytest.raises(AgentRefused, match="stale fence 4, already at 5"):
         await talk.call(agent, "ping", meristem={"fence": 4})
     with pytest.raises(AgentRefused, match="Task with id none could not be found"):

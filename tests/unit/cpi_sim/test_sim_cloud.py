@@ -137,7 +137,7 @@ def test_latencies_pass_in_virtual_time_and_come_from_the_seed(tmp_path: Path) -
         began = time.monotonic()
         sim.vm(1)
         assert sim.took() == 90
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 45
         sim.disk("d")
         assert 91 <= sim.took() <= 92
         sim.exists("no")
@@ -158,12 +158,13 @@ def test_a_standing_clock_holds_a_call_until_it_is_advanced(tmp_path: Path) -> N
     cloud = Cloud(Config.parse({"state_dir": str(tmp_path), "latency": {"create_disk": 5000}}), clock=clock)
     working = threading.Thread(target=lambda: cloud.disks.create(call("create_disk", "d"), 1, {}, None))
     working.start()
-    assert asleep.wait(10)
+    assert asleep.wait(30)
     clock.advance(4.9)
     working.join(0.05)
     assert working.is_alive()
     clock.advance(0.2)
-    working.join(5)
+    working.join(30)
+    assert not working.is_alive()
     assert cloud.find(call("find"), "disk", "d")
 
 

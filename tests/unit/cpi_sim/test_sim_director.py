@@ -15,7 +15,7 @@ from tests.unit.cpi_sim.sim_world import SimWorld, build_sim_world, fleet
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimWorld]:
     need("nats-server", "ruby")
-    built = build_sim_world(tmp_path_factory.mktemp("sim"), agent_wait=4)
+    built = build_sim_world(tmp_path_factory.mktemp("sim"), agent_wait=10)
     try:
         yield built
     finally:

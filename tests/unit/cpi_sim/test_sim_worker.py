@@ -81,7 +81,7 @@ async def test_every_call_of_the_contract(worker: WorkerClient, tmp_path: Path) 
 async def test_a_lost_answer_hangs_past_its_deadline(worker: WorkerClient, tmp_path: Path) -> None:
     cpi = Caller(worker, tmp_path, faults=[{"kind": "lost", "method": "create_disk", "how": "hang"}])
     with pytest.raises(DeadlineExceeded) as late:
-        await cpi("create_disk", 1, {}, key="d", deadline=2)
+        await cpi("create_disk", 1, {}, key="d", deadline=4)
     assert late.value.facts.started
     assert (await cpi("find", "disk", "d")).startswith("sim-disk-")
 

@@ -174,6 +174,9 @@ async def test_a_dead_lifes_task_is_taken_up_at_once_and_before_those_that_wait(
     await runner.start()
     tasks = [await runner.create("deploy", "d", deployment="web") for _ in range(2)]
     await until(lambda: seen == [(1, False)])
+    async with asyncio.timeout(20):
+        while {one.owner for one in await bench.store.leases()} != {"home#1/task/1", "home#1/task/2"}:
+            await asyncio.sleep(0.005)
     await runner.stop(grace=0)  # abandoned in the middle: its leases stay behind, as after a kill
     assert {one.owner for one in await bench.store.leases()} == {"home#1/task/1", "home#1/task/2"}
     async with running(bench, {"deploy": second_life}, owner="home#2") as again:
@@ -190,7 +193,7 @@ async def test_another_directors_task_is_taken_when_its_lease_runs_out(bench: Be
     await bench.store.commit(
         Changes(put=[Task(id=1, type="deploy", description="d", state="processing", started_at=1)])
     )
-    assert await bench.store.acquire("task/1", "elsewhere#1/task/1", 2)
+    assert await bench.store.acquire("task/1", "elsewhere#1/task/1", 5)
     async with running(bench, {"deploy": handle}) as runner:
         await asyncio.sleep(0.3)
         assert (await runner.get(1)).state == "processing"
@@ -236,7 +239,7 @@ async def test_a_stopping_director_pauses_a_task_between_steps(bench: Bench) -> 
     await runner.start()
     task = await runner.create("deploy", "d")
     await begun.wait()
-    await runner.stop(grace=2)
+    await runner.stop(grace=30)
     assert (await runner.get(task.id)).state == "processing"
     assert await bench.store.leases() == []
     async with running(bench, {"deploy": handle}, owner="home#2") as again:

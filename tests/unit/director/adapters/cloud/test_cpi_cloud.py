@@ -247,8 +247,8 @@ async def test_nothing_is_asked_before_the_former_lifes_calls_have_ended(tmp_pat
 
 
 async def test_a_former_worker_that_does_not_end_is_ended(tmp_path, monkeypatch):
-    monkeypatch.setattr("director.adapters.cloud.former.SPARE", 0.2)
-    monkeypatch.setattr("cpi.warden.FINISH", 0.1)
+    monkeypatch.setattr("director.adapters.cloud.former.SPARE", 20.0)  # to be gone, once it was told to end
+    monkeypatch.setattr("cpi.warden.FINISH", -19.7)  # 0.3 s until it is told
     former = WorkerClient(PLUGIN, lock=tmp_path / "cpi-other.lock")
     await former.start()
 
@@ -259,7 +259,7 @@ async def test_a_former_worker_that_does_not_end_is_ended(tmp_path, monkeypatch)
     assert await made.names() == [""]
     await made.alone()
     assert is_free(tmp_path / "cpi-other.lock")
-    until = time.monotonic() + 5
+    until = time.monotonic() + 30
     while former.pid is not None:  # it is dead, as its lock is free; its client has to hear of it
         assert time.monotonic() < until
         await asyncio.sleep(0.01)

@@ -124,7 +124,7 @@ class NatsServer:
         temporary.write_text(
             f'listen: "127.0.0.1:{self.port}"\n'
             f'tls {{ cert_file: "{self.folder}/server.pem", key_file: "{self.folder}/server.key", '
-            f'ca_file: "{self.folder}/ca.pem", verify_and_map: true }}\n'
+            f'ca_file: "{self.folder}/ca.pem", verify_and_map: true, timeout: 5 }}\n'
             f"authorization {{ users: [{users}] }}\n"
         )
         temporary.replace(self.folder / "nats.conf")

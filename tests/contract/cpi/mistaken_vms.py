@@ -85,7 +85,7 @@ class HungReboot(TinyCloud):
     @implements
     def reboot_vm(self, vm_cid):
         self.get("vm", vm_cid)
-        time.sleep(9)  # 4 s more than it is given
+        time.sleep(6)  # 3 s more than it is given
 
 
 @caught_by("vm.reboot")

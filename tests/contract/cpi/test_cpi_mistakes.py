@@ -30,7 +30,7 @@ def config(**more: Any) -> Config:
         "properties": {"password": SECRET},
         "managed_network": {"type": "manual", "range": "10.9.0.0/24", "cloud_properties": {}},
         "impossible": {"vm": {"cloud_properties": {"memory": 1 << 20}}, "disk": {"size": 1 << 20}},
-        "timeouts": {"default": 60, "reboot_vm": 5},
+        "timeouts": {"default": 60, "reboot_vm": 3},
         "probes": probes,
     }
     return parse(given | more)

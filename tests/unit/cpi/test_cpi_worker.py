@@ -393,4 +393,4 @@ async def test_a_warm_call_costs_little(client, context):
         began = time.perf_counter()
         await client.call("has_disk", ["x"], context)
         took.append((time.perf_counter() - began) * 1000)
-    assert statistics.median(took) < 10
+    assert statistics.median(took) < 50  # to start a worker takes hundreds

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(shutil.which("ruby") is None, reason="ruby is no
 
 @pytest.fixture
 async def templates() -> AsyncIterator[ErbTemplates]:
-    renderer = ErbTemplates(seconds=5)
+    renderer = ErbTemplates(seconds=60)
     yield renderer
     await renderer.close()
 
@@ -128,7 +128,7 @@ async def test_a_syntax_error_is_data_too(templates: ErbTemplates, tmp_path: Pat
 
 
 async def test_a_template_that_never_ends_is_killed_and_its_neighbours_are_rendered(tmp_path: Path) -> None:
-    renderer = ErbTemplates(seconds=1)
+    renderer = ErbTemplates(seconds=2)
     bad, good = await renderer.render([request(tmp_path, "<% loop {} %>"), request(tmp_path, "fine")])
     await renderer.close()
     assert "limit" in bad.errors[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import re
 from collections.abc import Hashable
 from typing import Any, cast
@@ -61,6 +62,13 @@ def _text(loader: _Loader, node: yaml.Node) -> str:
     return loader.construct_scalar(cast(yaml.ScalarNode, node))  # pyright: ignore[reportUnknownMemberType]
 
 
+def _float(loader: _Loader, node: yaml.Node) -> float | str:
+    built = cast(float, cast(Any, loader).construct_yaml_float(node))
+    text = _text(loader, node)
+    # digits with an e among them are some token or other: the public CLI, too, keeps one that no float can hold
+    return text if math.isinf(built) and "inf" not in text.lower() else built
+
+
 def _binary(loader: _Loader, node: yaml.Node) -> str:
     raw = _text(loader, node)
     try:
@@ -71,7 +79,7 @@ def _binary(loader: _Loader, node: yaml.Node) -> str:
 
 def _register() -> None:
     # Ruby writes digests as `!binary`; dates stay the text that was typed, as the public CLI keeps them.
-    for tag, build in (("binary", _binary), ("timestamp", _text), ("value", _text)):
+    for tag, build in (("binary", _binary), ("timestamp", _text), ("value", _text), ("float", _float)):
         cast(Any, _Loader).add_constructor(_TAG_PREFIX + tag, build)
     cast(Any, _Loader).add_constructor("!binary", _binary)
     numbers = (_TAG_PREFIX + "int", _TAG_PREFIX + "float")

@@ -28,7 +28,7 @@ class Tenant:
         self.name = f"t{secrets.token_hex(4)}"
         files = openstack.config.OpenStackConfig(config_files=[str(stack.clouds_yaml)], load_envvars=False)
         self.admin = openstack.connection.Connection(config=files.get_one("meristem"))
-        self.password = secrets.token_hex(8)
+        self.password = f"p{secrets.token_hex(8)}"  # never read as a number
         identity = self.admin.identity
         self.project = identity.create_project(name=self.name, domain_id="default")
         self.user = identity.create_user(name=self.name, password=self.password, domain_id="default")

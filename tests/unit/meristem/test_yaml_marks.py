@@ -54,6 +54,12 @@ def test_scalars_as_the_stock_tools_read_them() -> None:
     assert numbers == ["1:30", 1000.0, 15, 1000, 0.5, 1.1, -31, 3, "12e", True, "no", False, "y"]
 
 
+def test_a_token_that_no_float_can_hold_is_text() -> None:
+    assert load("[7145946e29641183, 1e400, -1e400, 1e308, .inf]", "x") == [
+        "7145946e29641183", "1e400", "-1e400", 1e308, float("inf"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("text", ["", "# only a comment\n", "---\n"])
 def test_empty(text: str) -> None:
     data, marks = load_with_marks(text, "x")

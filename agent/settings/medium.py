@@ -37,8 +37,10 @@ def by_label(path: str) -> Path:
     wanted = Path(path)
     if wanted.exists() or wanted.parent != Path("/dev/disk/by-label"):
         return wanted
-    found = command(["blkid", "-l", "-o", "device", "-t", f"LABEL={wanted.name}"], check=False).stdout.strip()
-    return Path(found) if found else wanted
+    found = command(["blkid", "-o", "device", "-t", f"LABEL={wanted.name}"], check=False).stdout.split()
+    # In a container the loop devices are the machine's: what is on one may be another VM's drive.
+    own = [device for device in found if not device.startswith("/dev/loop")]
+    return Path(own[0]) if own else wanted
 
 
 def _read(path: Path) -> bytes:

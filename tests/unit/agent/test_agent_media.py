@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from agent.errors import SettingsError
+from agent.process import command
 from agent.settings.cdrom import CdromSource
 from agent.settings.config_drive import ConfigDriveSource
-from agent.settings.medium import read_from
+from agent.settings.medium import by_label, read_from
 from cpi.vsphere import iso
 
 MEDIA = Path(__file__).resolve().parent / "media"
@@ -43,3 +44,23 @@ def test_a_cd_of_our_vsphere_cpi(tmp_path: Path) -> None:
     cd = tmp_path / "sr0"
     cd.write_bytes(iso.image("env", b'{"agent_id": "from-cd"}'))
     assert CdromSource("env", ("/dev/no-such", str(cd))).read() == {"agent_id": "from-cd"}
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("/dev/loop3\n/dev/sr0\n", "/dev/sr0"),  # in a container: another VM's drive comes first
+        ("/dev/loop3\n", "/dev/disk/by-label/config-2"),
+        ("", "/dev/disk/by-label/config-2"),
+        ("/dev/vdb1\n", "/dev/vdb1"),
+    ],
+)
+def test_a_drive_of_a_label_is_one_of_the_vms_own(
+    said: str, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """blkid is a script here: it says what the real one says in a container beside other ones."""
+    program = tmp_path / "blkid"
+    program.write_text(f"#!/bin/sh\nprintf '%s' '{said}'\n[ -n '{said}' ]\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(command, "SEARCH_PATH", f"{tmp_path}:{command.SEARCH_PATH}")
+    assert by_label("/dev/disk/by-label/config-2") == Path(found)

@@ -66,7 +66,7 @@ PROOF = [
 ]
 CLOUDS = [
     # Each with services of its own, which end with it.
-    Suite("openstack", ["tests/clouds/openstack"], "clouds", 0, root=True),
+    Suite("openstack", ["tests/clouds/openstack", "tests/clouds/several"], "clouds", 0, root=True),
     Suite("vsphere", ["tests/clouds/vsphere"], "clouds", 0, root=True),
     Suite("machines", ["tests/clouds/libvirt"], "clouds", 0, root=True),
 ]

@@ -1,0 +1,54 @@
+"""One lab for all tests of this folder: OpenStack, a vCenter and libvirt's containers, and one director for the three."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+
+import pytest
+
+from tests.programs import need
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.clouds)
+            item.add_marker(pytest.mark.timeout(480))
+            # openstacksdk announces its next versions by them
+            item.add_marker(pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"))
+
+
+@pytest.fixture(scope="session")
+def tenant(tmp_path_factory):
+    pytest.importorskip("openstack", reason="the OpenStack CPI's packages are not installed: bin/setup --clouds")
+    from lab.openstack import house, places
+    from lab.openstack.stack import Stack
+    from tests.clouds.openstack.tenant import Tenant
+
+    directory = places.state()
+    known = Stack.load(directory)
+    ran = known is not None and bool(known.processes())
+    made = Tenant(house.up(directory), tmp_path_factory.mktemp("several"))
+    yield made
+    with warnings.catch_warnings():  # outside of any test
+        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        made.remove()
+    if not ran:
+        house.down(directory)
+
+
+@pytest.fixture(scope="session")
+def site(tenant):
+    pytest.importorskip("pyVmomi", reason="pyvmomi is not installed (bin/setup --clouds)")
+    need("go")
+    if os.geteuid() != 0:
+        pytest.skip("the lab needs root")
+    from tests.clouds.several import several_site
+
+    built = several_site.build(tenant)
+    yield built
+    built.down()

@@ -10,6 +10,12 @@ from director.adapters.bus.agents import NatsAgents
 from director.model.errors import AgentError, AgentTimeout
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No request is taken for lost and sent again, however late its answer."""
+    monkeypatch.setattr("director.adapters.bus.exchange._PATIENCE", 3600.0)
+
+
 async def test_call_answers_value_and_logs_it(agents: NatsAgents, speak) -> None:
     agent_id = str(uuid.uuid4())
     await speak(agent_id)

@@ -21,9 +21,9 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument("--version", help="instead of the recipe's")
     verb.add_argument(
         "--format",
-        choices=("rootfs", "qcow2"),
+        choices=("rootfs", "qcow2", "ova"),
         default="rootfs",
-        help="a root tree for containers, or a bootable disk (default: %(default)s)",
+        help="a root tree for containers, a bootable disk, or that disk for vSphere (default: %(default)s)",
     )
     verb.add_argument(
         "--from-image",
@@ -53,6 +53,7 @@ def main(arguments: list[str]) -> int:
             options.out.resolve(),
             version=options.version,
             machine=options.format == "qcow2",
+            vsphere=options.format == "ova",
             extras=options.extras,
             agent=options.agent,
             cache=options.cache,

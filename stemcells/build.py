@@ -1,4 +1,4 @@
-"""Builds a stemcell tarball: `stemcell.MF`, `image` (tar.gz of the root tree, or of a disk named root.img) and `packages.txt`."""
+"""Builds a stemcell tarball: `stemcell.MF`, `image` (tar.gz of the root tree, of a disk named root.img, or of what vSphere takes) and `packages.txt`."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ from pathlib import Path
 
 import yaml
 
-from stemcells import disk, initramfs, overlay, tree
+from stemcells import disk, initramfs, ova, overlay, tree
 from stemcells.recipe import Machine, Recipe, RecipeError, load
 
 DISK_PROPERTIES = {"disk_format": "qcow2", "container_format": "bare", "os_type": "linux", "architecture": "x86_64"}
 """In the words of OpenStack's stemcells, as glance takes them."""
+OVA_PROPERTIES = {"infrastructure": "vsphere", "hypervisor": "esxi", "disk_format": "ovf", "container_format": "bare", "os_type": "linux",
+                  "architecture": "x86_64", "root_device_name": "/dev/sda2"}  # fmt: skip
 KEPT = 5
 """Root trees, and stemcells, that stay in the cache."""
 
@@ -53,17 +55,19 @@ def build(
     *,
     version: str | None = None,
     machine: bool = False,
+    vsphere: bool = False,
     extras: list[str] | None = None,
     agent: Path | None = None,
     cache: Path | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> Built:
-    """Build recipe `name` into the file `out`. `agent` is a ready zipapp (otherwise it is built from this tree); `machine` makes a bootable disk.
+    """Build recipe `name` into the file `out`. `agent` is a ready zipapp (otherwise it is built from this tree); `machine` makes a bootable disk,
+    `vsphere` the same disk as vSphere takes it.
 
     RecipeError says what is missing. A tree that is not cached takes about a minute and a half, a new agent about one second, half a minute with a disk.
     """
     begin = time.monotonic()
-    recipe = load(name, machine=machine)
+    recipe = load(name, machine=machine, ova=vsphere)
     place = cache or default_cache()
     place.mkdir(parents=True, exist_ok=True)
     with (place / ".lock").open("w") as lock, tempfile.TemporaryDirectory(prefix="work-", dir=place) as scratch:
@@ -85,8 +89,9 @@ def build(
             image = root.archive.read_bytes() + gzip.compress(more, recipe.compression, mtime=0)
             if recipe.machine:
                 say(f"making a disk of {recipe.machine.size} MiB")
-                image = _disk_image(recipe, recipe.machine, image, work)
-            _pack(recipe, number, root, image, work / "stemcell.tgz")
+                image = _disk_image(recipe, recipe.machine, image, work, vsphere=vsphere)
+            properties = OVA_PROPERTIES if vsphere else DISK_PROPERTIES if recipe.machine else {}
+            _pack(recipe, number, root, image, properties, work / "stemcell.tgz")
             (work / "stemcell.tgz").rename(finished)
         finished.touch()
         (root.archive.parent).touch()
@@ -114,7 +119,7 @@ def _digest(recipe: Recipe, version: str, root: str, added: list[overlay.Entry],
     digest = hashlib.sha256(f"{recipe.name}\0{version}\0{root}\0{recipe.formats}\0".encode())
     if recipe.machine:
         digest.update(f"{recipe.machine.size}\0{recipe.machine.modules}\0{initramfs.SCRIPT}".encode())
-        digest.update(Path(disk.__file__).read_bytes())
+        digest.update(Path(disk.__file__).read_bytes() + Path(ova.__file__).read_bytes())
     with zipfile.ZipFile(program) as archive:
         for info in sorted(archive.infolist(), key=lambda info: info.filename):
             digest.update(f"{info.filename}\0{info.CRC}\0{info.file_size}\0".encode())
@@ -124,8 +129,8 @@ def _digest(recipe: Recipe, version: str, root: str, added: list[overlay.Entry],
     return digest.hexdigest()[:16]
 
 
-def _disk_image(recipe: Recipe, machine: Machine, tree_image: bytes, work: Path) -> bytes:
-    """A tar.gz with the disk as root.img: the form that stemcells of QEMU's clouds have."""
+def _disk_image(recipe: Recipe, machine: Machine, tree_image: bytes, work: Path, *, vsphere: bool) -> bytes:
+    """A tar.gz with the disk as root.img, the form that stemcells of QEMU's clouds have; or with what makes it an OVA."""
     root = work / "root"
     root.mkdir()
     command = ["tar", "-xzf", "-", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-p", "-C", str(root)]
@@ -133,18 +138,24 @@ def _disk_image(recipe: Recipe, machine: Machine, tree_image: bytes, work: Path)
     if done.returncode != 0:
         raise RecipeError(f"the tree cannot be unpacked: {done.stderr.decode().strip()[-500:]}")
     disk.make(root, machine, recipe.compression, work / "root.img")
+    if vsphere:  # its disk is compressed already
+        return _archive(ova.image(work / "root.img", machine.size, work), 0)
+    return _archive({"root.img": (work / "root.img").read_bytes()}, recipe.compression)
+
+
+def _archive(files: dict[str, bytes], compression: int) -> bytes:
     buffer = io.BytesIO()
-    with tarfile.open(
-        fileobj=buffer, mode="w:gz", compresslevel=recipe.compression, format=tarfile.GNU_FORMAT
-    ) as archive:
-        info = archive.gettarinfo(str(work / "root.img"), "root.img")
-        info.mtime, info.uname, info.gname = overlay.EPOCH, "root", "root"
-        with (work / "root.img").open("rb") as file:
-            archive.addfile(info, file)
+    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=compression, format=tarfile.GNU_FORMAT) as archive:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size, info.mtime, info.uname, info.gname = len(data), overlay.EPOCH, "root", "root"
+            archive.addfile(info, io.BytesIO(data))
     return buffer.getvalue()
 
 
-def _pack(recipe: Recipe, version: str, root: tree.Tree, image: bytes, target: Path) -> None:
+def _pack(
+    recipe: Recipe, version: str, root: tree.Tree, image: bytes, properties: dict[str, str], target: Path
+) -> None:
     manifest = {
         "name": recipe.name,
         "version": version,
@@ -153,7 +164,7 @@ def _pack(recipe: Recipe, version: str, root: tree.Tree, image: bytes, target: P
         "operating_system": recipe.operating_system,
         "sha1": hashlib.sha1(image, usedforsecurity=False).hexdigest(),
         "stemcell_formats": recipe.formats,
-        "cloud_properties": dict(DISK_PROPERTIES) if recipe.machine else {},
+        "cloud_properties": dict(properties),
     }
     parts = [
         ("stemcell.MF", yaml.safe_dump(manifest, sort_keys=False).encode()),

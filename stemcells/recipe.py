@@ -55,8 +55,8 @@ class Recipe:
         return sorted({*self.packages, *(package for extra in extras for package in self.extras[extra])})
 
 
-def load(name: str, *, machine: bool = False) -> Recipe:
-    """Read `recipes/NAME.toml`, for a tree alone or with what its [machine] adds and changes; RecipeError names the file and the key."""
+def load(name: str, *, machine: bool = False, ova: bool = False) -> Recipe:
+    """Read `recipes/NAME.toml`, for a tree alone or with what its [machine] adds and changes, and [ova] names; RecipeError names the file and the key."""
     path = HERE / "recipes" / f"{name}.toml"
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in path.parent.glob("*.toml")))
@@ -64,8 +64,10 @@ def load(name: str, *, machine: bool = False) -> Recipe:
     try:
         raw: dict[str, Any] = tomllib.loads(path.read_text())
         disk = None
-        if machine:
+        if machine or ova:
             raw, disk = _with_machine(path, raw)
+        if ova:
+            raw |= {"name": raw["ova"]["name"], "formats": raw["ova"]["formats"]}
         return Recipe(
             path=path,
             name=raw["name"],

@@ -68,7 +68,7 @@ CLOUDS = [
     # Each with services of its own, which end with it.
     Suite("openstack", ["tests/clouds/openstack", "tests/clouds/several"], "clouds", 0, root=True),
     Suite("vsphere", ["tests/clouds/vsphere"], "clouds", 0, root=True),
-    Suite("machines", ["tests/clouds/libvirt"], "clouds", 0, root=True),
+    Suite("machines", ["tests/clouds/libvirt", "tests/clouds/stemcells"], "clouds", 0, root=True),
 ]
 
 

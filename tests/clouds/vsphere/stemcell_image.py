@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 
-from lab.vsphere.stemcell import DISK, descriptor
+from stemcells.ova import DISK, descriptor
 
 
 def write(path, disk, mode="w:gz", named=DISK):

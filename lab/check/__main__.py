@@ -21,7 +21,11 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what the tests made is removed then too
     # started in the background by a shell this would be ignored, here and in all that the tests start and interrupt
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    stage = STAGES[next((argument for argument in arguments if argument in STAGES), "")]
+    asked = [argument for argument in arguments if argument in STAGES]
+    if len(asked) > 1:
+        print(f"bin/test: one stage at a time, not {' and '.join(asked)}; --all is all but --clouds", file=sys.stderr)
+        return 2
+    stage = STAGES[asked[0] if asked else ""]
     passed_on = [argument for argument in arguments if argument not in STAGES]
     top = Path(__file__).resolve().parents[2]
     run_dir = (

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,3 +52,11 @@ def test_a_path_belongs_to_a_folder_or_file() -> None:
     assert within("tests/e2e/bench/test_bench.py::test_x[a/b]", ["tests/e2e"])
     assert within("tests/e2e/test_a.py", ["tests/e2e/test_a.py"])
     assert not within("tests/e2elsewhere/test_a.py", ["tests/e2e"])
+
+
+def test_two_stages_at_once_are_refused() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "lab.check", "--quick", "--clouds"], cwd=TOP, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "bin/test: one stage at a time, not --quick and --clouds; --all is all but --clouds\n"

@@ -5,7 +5,6 @@ The test process stays outside of the lab and is forwarded in."""
 from __future__ import annotations
 
 import dataclasses
-import secrets
 import signal
 import subprocess
 import sys
@@ -14,31 +13,23 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import libvirt
-import yaml
 
-import lab as lab_room
 from lab import cgroups
-from lab.demo.record import TREE, Record
-from lab.demo.site import write_site
+from lab.demo.record import TREE
+from tests.clouds.deploys.cloud_site import CloudSite
 from tests.e2e.lab import shop
-from tests.e2e.lab.inside import Inside
-from tests.e2e.lab.site import RUNS, Site, until
-from tests.e2e.loopback.api import Api, running
+from tests.e2e.lab.site import until
+from tests.e2e.loopback.api import running
 
 
 @dataclasses.dataclass
-class WatchedSite(Site):
+class WatchedSite(CloudSite):
     """What all such clouds have in common; each one's own site adds what it is asked."""
 
     watcher: subprocess.Popen = None
-    untouched: object = ()
 
     def cloud_words(self):
         """The cloud's name and options for the watcher."""
-        raise NotImplementedError
-
-    def inventory(self):
-        """All that the cloud has."""
         raise NotImplementedError
 
     def watch(self):
@@ -57,22 +48,8 @@ class WatchedSite(Site):
         self.watcher.wait(20)
 
     def open(self, stemcell, cloud_config):
-        """Watcher and director, with stemcell, release and cloud config; nothing is deployed."""
-        self.untouched = self.inventory()
         self.watch()
-        self.start()
-        self.ready()
-        self.api.upload_stemcell(stemcell)
-        self.api.upload_release(self.build_release())
-        self.api.update_config("cloud", cloud_config)
-
-    def group(self, name):
-        rows = [row for row in self.api.instances(shop.NAME) if row["job_name"] == name]
-        return sorted(rows, key=lambda row: row["index"])
-
-    def begin(self, wanted):
-        """A deploy under way; its task."""
-        return self.api.start("POST", "/deployments", body=yaml.safe_dump(wanted).encode(), kind="text/yaml")
+        super().open(stemcell, cloud_config)
 
     def workers(self):
         """The director's CPI workers."""
@@ -115,6 +92,11 @@ class WatchedSite(Site):
         inside = ["nsenter", "-t", pid, "-m", "-u", "-i", "-n", "-p", "-C", "--wd=/"]
         return subprocess.run([*inside, "sh", "-c", command], capture_output=True, text=True, timeout=20, check=False)
 
+    def run(self, row, script):
+        done = self.shell(row, script)
+        assert done is not None and done.returncode == 0, f"{script}: {done}"
+        return done.stdout.strip()
+
     def leave(self):
         """End what leads to the cloud; nobody uses it any more."""
         raise NotImplementedError
@@ -125,37 +107,6 @@ class WatchedSite(Site):
             self.unwatch()
         self.leave()
         super().down()
-
-
-@dataclasses.dataclass
-class Ground:
-    """What a site stands on: its directory, its lab, and a way into that."""
-
-    directory: object
-    record: Record
-    lab: lab_room.Lab
-    inside: Inside
-
-    @classmethod
-    def make(cls, kind):
-        name = f"{kind}-{secrets.token_hex(3)}"
-        directory = RUNS / name
-        (directory / "home").mkdir(parents=True)
-        record = Record(directory)
-        lab = lab_room.up(record.lab, name)
-        return cls(directory, record, lab, Inside(lab))
-
-    def configure(self, kind, properties):
-        """The director's configuration with a CPI."""
-        config = write_site(self.record, self.lab)
-        document = yaml.safe_load(config.read_text())
-        document["meristem"]["cpi"] = {"type": kind, "properties": properties}
-        config.write_text(yaml.safe_dump(document, sort_keys=False))
-        return config
-
-    def api(self, port):
-        ca = self.directory / "certificates" / "api" / "ca.pem"
-        return Api(f"https://127.0.0.1:{port}", ca, "admin", (self.directory / "password").read_text().strip())
 
 
 def error_of(finished):

@@ -80,14 +80,14 @@ class World:
         return out.strip()
 
     def booted(self, cid: str, seconds: float = 240) -> float:
-        """Wait until the first boot's work is done and the agent runs; the seconds it took."""
+        """Wait until the first boot's work is done, the agent runs and people can log in; the seconds it took."""
         begin = time.monotonic()
-        wanted = "systemctl is-active meristem-firstboot meristem-agent"
+        wanted = "systemctl is-active meristem-firstboot meristem-agent ssh"
         seen = ""
         while time.monotonic() - begin < seconds:
             try:
                 seen = self.run(cid, wanted, check=False)
-                if seen.split() == ["active", "active"]:
+                if seen.split() == ["active"] * 3:
                     return time.monotonic() - begin
             except libvirt.libvirtError as error:
                 seen = str(error)

@@ -20,11 +20,11 @@ from lab.openstack import stemcell as openstack_stemcell
 from lab.openstack.stack import APIS
 from lab.vsphere import server
 from lab.vsphere import stemcell as vsphere_stemcell
+from tests.clouds.deploys.ground import Ground
 from tests.clouds.openstack.fault_proxy import FaultProxy
 from tests.clouds.openstack.tenant import Tenant
 from tests.clouds.vsphere import faulty_wire
 from tests.clouds.vsphere.vcenter_api import Api as VcenterApi
-from tests.clouds.watched_site import Ground
 from tests.e2e.lab.host import Host
 from tests.e2e.lab.site import Site
 

@@ -100,11 +100,11 @@ class Site:
             "BOSH_NON_INTERACTIVE": "true",
         }
 
-    def cli(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def cli(self, *words: str, check: bool = True, seconds: float = 300) -> subprocess.CompletedProcess[str]:
         """Run `meristem` inside the lab to its end."""
         done = subprocess.run(
             self.lab.command([MERISTEM, *words]), env=self.environment(), cwd=self.directory, check=False,
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds,
         )  # fmt: skip
         assert not check or done.returncode == 0, f"{words}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done

@@ -14,7 +14,7 @@ PAGE = (TOP / "docs/reference/libvirt.md").read_text()
 def test_each_proof_is_a_test():
     named = set(re.findall(r"`(test_\w+)`", PAGE))
     sources = [
-        *(TOP / "tests/clouds/libvirt").glob("test_*.py"),
+        *(TOP / "tests/clouds/libvirt").rglob("test_*.py"),
         *(TOP / "tests/lab/cpi").glob("test_libvirt*.py"),
         *(TOP / "tests/unit/cpi").glob("test_*libvirt*.py"),
         TOP / "tests/e2e/lab/test_cpi_check_lab.py",

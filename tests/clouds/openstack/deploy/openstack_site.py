@@ -13,9 +13,10 @@ from lab.demo.site import API_PORT
 from lab.forward import Forwarding
 from lab.openstack.stack import APIS
 from lab.openstack.stemcell import convert
+from tests.clouds.deploys.ground import Ground
 from tests.clouds.openstack.fault_proxy import FaultProxy
 from tests.clouds.openstack.tenant import Tenant
-from tests.clouds.watched_site import Ground, WatchedSite
+from tests.clouds.watched_site import WatchedSite
 from tests.e2e.lab import shop
 from tests.e2e.lab.host import Host
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from pathlib import Path
 
 from pyVmomi import vim
 
@@ -13,9 +14,10 @@ from lab.demo.site import API_PORT
 from lab.forward import Forwarding
 from lab.vsphere import server
 from lab.vsphere.stemcell import convert
+from tests.clouds.deploys.ground import Ground
 from tests.clouds.vsphere import faulty_wire
 from tests.clouds.vsphere.vcenter_api import Api as VcenterApi
-from tests.clouds.watched_site import Ground, WatchedSite
+from tests.clouds.watched_site import WatchedSite
 from tests.e2e.lab import shop
 from tests.e2e.lab.host import Host
 
@@ -33,7 +35,7 @@ class VsphereSite(WatchedSite):
     def cloud_words(self):
         return ["vsphere", "--vcenter", str(self.directory / "vcenter")]
 
-    def vsphere_stemcell(self, version):
+    def stemcell(self, version):
         out = self.directory / f"vsphere-{version}.tgz"
         return out if out.exists() else convert(self.build_stemcell(version), out)
 
@@ -48,6 +50,9 @@ class VsphereSite(WatchedSite):
 
     def disk_files(self):
         return {path for path in self.seen.files() if f" {DISKS}/" in path and not path.endswith("-flat.vmdk")}
+
+    def disks(self):
+        return {Path(path).stem for path in self.disk_files()}
 
     def inventory(self):
         return self.seen.vm_names(), self.seen.files()
@@ -108,7 +113,7 @@ def build():
             directory, lab, ground.record, config, forwarding, ground.api(forwarding.ports[0]),
             Host(lab, directory / "vms"), ground.inside, seen=VcenterApi(outside), wire=wire,
         )  # fmt: skip
-        site.open(site.vsphere_stemcell("1.0"), cloud_config())
+        site.open(site.stemcell("1.0"), cloud_config())
     except BaseException:
         if site is not None:
             site.down()

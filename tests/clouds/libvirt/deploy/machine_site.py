@@ -1,0 +1,143 @@
+"""A lab with a director that deploys on QEMU machines of the lab's own libvirt."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+from xml.etree import ElementTree
+
+from libvirt import VIR_DOMAIN_METADATA_ELEMENT, virConnect, virStoragePool, virStorageVol
+
+from lab import storage
+from lab.demo.site import API_PORT
+from lab.forward import Forwarding
+from stemcells.build import build as build_stemcell
+from tests.clouds.deploys.cloud_site import CloudSite, Row
+from tests.clouds.deploys.ground import Ground
+from tests.clouds.libvirt.machines import World
+from tests.e2e.lab import shop
+from tests.e2e.lab.host import Host
+from tests.e2e.lab.site import RECIPE
+
+MEMORY, EPHEMERAL = 320, 512
+"""MiB."""
+WATCH = "100-180000"
+"""Milliseconds that jobs may take to start, on an emulated processor."""
+
+
+@dataclass
+class MachineSite(CloudSite):
+    """`libvirt` is asked by its own API, and the machines, through `world`, by QEMU's guest agent."""
+
+    PATIENCE: ClassVar[float] = 600
+
+    world: World | None = None
+    libvirt: virConnect | None = None
+
+    @property
+    def pool(self) -> virStoragePool:
+        return self.libvirt.storagePoolLookupByName("default")
+
+    def stemcell(self, version: str) -> Path:
+        out = self.directory / f"machine-{version}.tgz"
+        if not out.exists():
+            build_stemcell(RECIPE, out, version=version, machine=True)
+        return out
+
+    def vms(self) -> set[str]:
+        return {one.name() for one in self.libvirt.listAllDomains()}
+
+    def boots(self) -> dict[str, int]:
+        """libvirt numbers each start of a domain anew."""
+        return {one.name(): one.ID() for one in self.libvirt.listAllDomains()}
+
+    def volumes(self) -> set[str]:
+        """Names of what libvirt has in the pool."""
+        self.pool.refresh()
+        return {one.name() for one in self.pool.listAllVolumes()}
+
+    def disks(self) -> set[str]:
+        return {name.rpartition(".")[0] for name in self.volumes() if "-disk-" in name}
+
+    def inventory(self) -> object:
+        return self.vms(), self.volumes(), set(self.world.volumes())
+
+    def run(self, row: Row, script: str) -> str:
+        return self.world.run(row["vm_cid"], script)
+
+    def volume(self, name: str) -> virStorageVol:
+        return self.pool.storageVolLookupByName(name)
+
+    def standing_on(self, name: str) -> str:
+        """The file that a volume takes what it was never written from."""
+        return ElementTree.fromstring(self.volume(name).XMLDesc()).findtext("backingStore/path")
+
+    def definition(self, cid: str) -> ElementTree.Element:
+        """What libvirt has of a running domain."""
+        return ElementTree.fromstring(self.world.xml(cid))
+
+    def targets(self, cid: str) -> dict[str, str]:
+        """Volume -> the name of the disk that it is in a running machine."""
+        found = self.definition(cid).findall("devices/disk")
+        return {one.find("source").get("volume"): one.find("target").get("dev") for one in found}
+
+    def serial(self, cid: str, volume: str) -> str:
+        """What a running machine sees of a volume."""
+        [found] = [
+            one for one in self.definition(cid).findall("devices/disk") if one.find("source").get("volume") == volume
+        ]
+        return found.findtext("serial")
+
+    def tags(self, cid: str) -> dict[str, str]:
+        """What the director has said of a machine."""
+        text = self.world.domain(cid).metadata(VIR_DOMAIN_METADATA_ELEMENT, "urn:meristem:libvirt:1")
+        return {one.get("name"): one.text for one in ElementTree.fromstring(text).iter() if one.get("name")}
+
+    def console(self, cid: str) -> str:
+        """What the machine has said since its start."""
+        stream = self.libvirt.newStream()
+        self.volume(f"{cid}.console").download(stream, 0, 0)
+        parts = []
+        while data := stream.recv(1 << 16):
+            parts.append(data)
+        stream.finish()
+        return b"".join(parts).decode(errors="replace")
+
+
+def cloud_config() -> dict[str, Any]:
+    """The local lab's, with machines that can boot."""
+    config = shop.cloud_config()
+    size = {"cpus": 1, "memory": MEMORY, "ephemeral_disk": EPHEMERAL}
+    config["vm_types"] = [{"name": "default", "cloud_properties": size}]
+    config["compilation"]["workers"] = 1
+    return config
+
+
+def build() -> MachineSite:
+    """All of it, running, with stemcell, release and cloud config; nothing is deployed."""
+    ground = Ground.make("qm")
+    directory, lab = ground.directory, ground.lab
+    site = None
+    try:
+        storage.start(lab.record, directory / "pool")
+        world = World(lab, directory, lab.record.name)
+        given = {"director_uuid", "request_id", "agent"}
+        properties = {key: value for key, value in world.context.items() if key not in given}
+        config = ground.configure("libvirt", properties, agent={"agent_wait_timeout": MachineSite.PATIENCE})
+        forwarding = Forwarding.start(lab, [(0, lab.address, API_PORT)])
+        host = Host(lab, directory / "vms")
+        site = MachineSite(
+            directory, lab, ground.record, config, forwarding, ground.api(forwarding.ports[0]), host, ground.inside,
+            world=world, libvirt=world.connection(),
+        )  # fmt: skip
+        site.open(site.stemcell("1.0"), cloud_config())
+    except BaseException:
+        if site is not None:
+            site.down()
+        else:
+            lab.down()
+            shutil.rmtree(directory, ignore_errors=True)
+        raise
+    return site

@@ -11,6 +11,8 @@ pytest.importorskip("pyVmomi", reason="pyvmomi is not installed (bin/setup --clo
 from tests.clouds.vsphere.deploy import vsphere_site
 from tests.programs import need
 
+pytest.register_assert_rewrite("tests.clouds.deploys.story")  # what differs is told
+
 ORDER = ("test_vsphere_deploy", "test_vsphere_guests", "test_vsphere_deploy_faults", "test_vsphere_teardown")
 """Any file runs alone; in this order none has to deploy anew what another one has deployed."""
 

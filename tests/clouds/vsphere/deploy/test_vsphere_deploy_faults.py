@@ -19,7 +19,7 @@ from tests.e2e.loopback.api import running
 @pytest.fixture(autouse=True)
 def shop(site):
     """One store and one web front; afterwards vCenter holds what the director knows."""
-    site.api.deploy(manifest(web=1))
+    site.api.deploy(shop_of(1))
     for orphan in site.api.get("/disks"):
         site.api.run("DELETE", f"/disks/{orphan['disk_cid']}")
     site.wire.faults.clear()
@@ -27,6 +27,10 @@ def shop(site):
     site.wire.faults.clear()
     site.wire.up = True
     exact(site)
+
+
+def shop_of(web, **more):
+    return manifest(web=web, stemcell="latest", **more)
 
 
 def exact(site):
@@ -43,7 +47,7 @@ def exact(site):
 
 def grown(site, **more):
     """A second web front is made, in spite of all."""
-    finished = site.api.deploy(manifest(web=2), seconds=240, **more)
+    finished = site.api.deploy(shop_of(2), seconds=240, **more)
     assert running(site.api.instances(NAME)) == {"store/0", "web/0", "web/1"}
     return finished
 
@@ -67,13 +71,13 @@ def test_a_lost_answer(site, method):
 
 
 def test_lost_answers_about_disks(site):
-    wanted = manifest(web=1, stores=2)
+    wanted = shop_of(1, stores=2)
     faults = [site.wire.fault(method, "lose") for method in ("CreateVirtualDisk_Task", "MakeDirectory")]
     site.api.deploy(wanted)
     assert [fault.met for fault in faults] == [1, 1]
     assert len(site.disk_files()) == 2
     faults = [site.wire.fault(method, "lose") for method in ("PowerOffVM_Task", "ReconfigVM_Task", "Destroy_Task")]
-    site.api.deploy(manifest(web=1))
+    site.api.deploy(shop_of(1))
     assert [fault.met for fault in faults] == [1, 1, 1]
     for orphan in site.api.get("/disks"):
         fault = site.wire.fault("DeleteVirtualDisk_Task", "lose")
@@ -119,7 +123,7 @@ def test_the_worker_is_killed_in_the_middle(site):
 
 def test_the_director_is_killed_in_the_middle(site):
     fault = site.wire.fault("CloneVM_Task", "slow", seconds=1)
-    task = site.begin(manifest(web=2))
+    task = site.begin(shop_of(2))
     until("the clone is under way", 60, lambda: fault.met, pause=0.01)
     site.director.kill()
     site.death(10)
@@ -130,7 +134,7 @@ def test_the_director_is_killed_in_the_middle(site):
 
 
 def test_a_full_datastore_ends_the_deploy_with_one_clear_error(site):
-    wanted = manifest(web=2)
+    wanted = shop_of(2)
     wanted["instance_groups"][1]["vm_type"] = "nowhere"
     told = error_of(site.api.deploy(wanted, expect="error"))
     for part in ("LocalDS_2 has 0 MiB", "to spare"):
@@ -145,7 +149,8 @@ def test_a_vm_that_vanished_is_made_again(site):
     site.cli("-d", NAME, "cloud-check", "--auto")
     [now] = site.group("web")
     assert now["vm_cid"] != web["vm_cid"]
-    assert running(site.api.instances(NAME)) == {"store/0", "web/0"}
+    # what --auto chooses for it does not wait for its jobs
+    until("its job runs", 60, lambda: running(site.api.instances(NAME)) == {"store/0", "web/0"}, pause=0.5)
 
 
 def test_a_disk_that_another_vm_has_locked(site):
@@ -155,10 +160,10 @@ def test_a_disk_that_another_vm_has_locked(site):
     with foreign_vm(site) as thief:
         take = site.wire.fault("Destroy_Task", "slow", seconds=0.5)
         with meanwhile(lambda: take.met, lambda: site.seen.run(thief.ReconfigVM_Task(attachment(site, path)))):
-            told = error_of(site.api.deploy(manifest(web=1), recreate="true", expect="error"))
+            told = error_of(site.api.deploy(shop_of(1), recreate="true", expect="error"))
         for part in (f"https://{site.wire.address}/sdk, task task-", "FileLocked", "detach it there"):
             assert part in told, told
-    site.api.deploy(manifest(web=1))
+    site.api.deploy(shop_of(1))
     [now] = site.group("store")
     assert now["disk_cids"] == store["disk_cids"]
     assert running(site.api.instances(NAME)) == {"store/0", "web/0"}

@@ -15,7 +15,7 @@ CYCLES = 3
 
 @pytest.fixture(scope="module")
 def web(site):
-    site.api.deploy(manifest(web=1))
+    site.api.deploy(manifest(web=1, stemcell="latest"))
     [row] = site.group("web")
     time.sleep(CYCLES)
     return row

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from lab import loops
+from tests.clouds.deploys.story import deletion_leaves_the_disk_alone
+from tests.e2e.lab.shop import manifest
 from tests.e2e.lab.site import until
+
+
+def test_deletion_leaves_the_disk_alone(site):
+    site.api.deploy(manifest(web=1, stemcell="latest"))  # as an earlier file leaves it
+    deletion_leaves_the_disk_alone(site)
 
 
 def test_nothing_is_left(site):

@@ -43,7 +43,7 @@ class Beside(Thread):
                     self._running = Running(suite, self._top, self._arguments, self._run_dir, output)
                 self._outcomes.append(self._running.end())
                 output.seek(0)
-                print(f"--- {suite.name}\n{output.read()}", end="", flush=True)
+                print(f"\n--- {suite.name}\n{output.read()}", end="", flush=True)
 
     def outcomes(self) -> list[Outcome]:
         """Wait for all of it."""

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.openstack import house, places
-from lab.openstack.stack import Stack
+from tests.clouds.openstack.running import openstack
 
 HERE = Path(__file__).parent
 
@@ -25,12 +24,8 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def stack():
     pytest.importorskip("openstack", reason="the OpenStack CPI's packages are not installed: bin/setup --clouds")
-    directory = places.state()
-    known = Stack.load(directory)
-    ran = known is not None and bool(known.processes())
-    yield house.up(directory)
-    if not ran:
-        house.down(directory)
+    with openstack() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

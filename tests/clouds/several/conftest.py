@@ -25,20 +25,15 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def tenant(tmp_path_factory):
     pytest.importorskip("openstack", reason="the OpenStack CPI's packages are not installed: bin/setup --clouds")
-    from lab.openstack import house, places
-    from lab.openstack.stack import Stack
+    from tests.clouds.openstack.running import openstack
     from tests.clouds.openstack.tenant import Tenant
 
-    directory = places.state()
-    known = Stack.load(directory)
-    ran = known is not None and bool(known.processes())
-    made = Tenant(house.up(directory), tmp_path_factory.mktemp("several"))
-    yield made
-    with warnings.catch_warnings():  # outside of any test
-        warnings.simplefilter("ignore", PendingDeprecationWarning)
-        made.remove()
-    if not ran:
-        house.down(directory)
+    with openstack() as stack:
+        made = Tenant(stack, tmp_path_factory.mktemp("several"))
+        yield made
+        with warnings.catch_warnings():  # outside of any test
+            warnings.simplefilter("ignore", PendingDeprecationWarning)
+            made.remove()
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,7 @@ def test_what_it_ran_is_counted_and_shown(tmp_path: Path, capfd: pytest.CaptureF
     assert (checks.stage, checks.passed) == (f"checks of {tmp_path.name}", 1)
     assert (figures.stage, figures.passed, figures.failures) == ("figures", 1, ["tests.figures.test_figures::test_b"])
     told = capfd.readouterr().out
-    assert told.startswith("--- figures\n") and "assert 7 == (2 * 4)" in told
+    assert told.startswith("\n--- figures\n") and "assert 7 == (2 * 4)" in told
 
 
 def test_what_is_stopped_is_not_said_to_have_passed(tmp_path: Path) -> None:

@@ -69,7 +69,8 @@ def delete(config: Config, call: Call, cid: str) -> None:
 def exists(config: Config, cid: str) -> bool:
     """Whether the disk is there."""
     Shelf(config.state_dir, "disk").folder(cid)
-    return look_up(config, cid) is not None
+    with told(f"look for disk '{cid}'", config.uri):
+        return look_up(config, cid) is not None
 
 
 def attach(config: Config, call: Call, vm_cid: str, disk_cid: str) -> DiskHint:

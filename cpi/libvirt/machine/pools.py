@@ -57,9 +57,11 @@ class Pool:
         return _text(self._pool.XMLDesc(0), "./target/path")
 
     def find(self, name: str) -> libvirt.virStorageVol | None:
-        """The volume of this name."""
+        """The volume of this name; None also where libvirt still knows one whose file has gone."""
         try:
-            return self._pool.storageVolLookupByName(name)
+            found = self._pool.storageVolLookupByName(name)
+            found.info()
+            return found
         except libvirt.libvirtError as error:
             if error.get_error_code() == libvirt.VIR_ERR_NO_STORAGE_VOL:
                 return None

@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from lab.check.beside import Beside
@@ -35,7 +36,7 @@ def main(arguments: list[str]) -> int:
     begin = time.monotonic()
     outcomes: list[Outcome] = []
     try:
-        run = _checks_and_suites if stage.checks else run_suites
+        run = _checks_and_suites if stage.checks else _suites
         outcomes += run(stage.suites, top, passed_on, run_dir)
     finally:
         left = sweep(run_dir)
@@ -66,16 +67,31 @@ def _checks_and_suites(suites: list[Suite], top: Path, arguments: list[str], run
         # the first keeps all cores busy: beside it anything else would only make both slower
         outcomes += run_suites(suites[:1], top, arguments, run_dir)
         suites = suites[1:]
-    waiting = [suite for suite in suites if not suite.gives_way] or suites
-    giving_way = [suite for suite in suites if suite not in waiting]
-    beside = Beside(run_types, giving_way, top, arguments, run_dir)
+    front = [suite for suite in suites if not suite.gives_way] or suites
+    return outcomes + _side_by_side(run_types, suites, front, top, arguments, run_dir)
+
+
+def _suites(suites: list[Suite], top: Path, arguments: list[str], run_dir: Path) -> list[Outcome]:
+    suites = asked_for(suites, arguments)
+    front = [suite for suite in suites if not suite.idle or os.geteuid() != 0] or suites
+    return _side_by_side(None, suites, front, top, arguments, run_dir)
+
+
+def _side_by_side(
+    check: Callable[[Path], Outcome] | None,
+    suites: list[Suite],
+    front: list[Suite],
+    top: Path,
+    arguments: list[str],
+    run_dir: Path,
+) -> list[Outcome]:
+    """Those in front one after the other, shown as they run; the check and the others beside them."""
+    beside = Beside(check, [suite for suite in suites if suite not in front], top, arguments, run_dir)
     beside.start()
     try:
-        outcomes += run_suites(waiting, top, arguments, run_dir)
-        outcomes += beside.outcomes()
+        return [*run_suites(front, top, arguments, run_dir), *beside.outcomes()]
     finally:
         beside.stop()
-    return outcomes
 
 
 if __name__ == "__main__":

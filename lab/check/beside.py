@@ -1,4 +1,4 @@
-"""What runs beside the suites that wait for servers: a check, then the suites that only compute."""
+"""What runs beside other suites: a check, then suites that compute where those wait, or wait where those compute."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Beside(Thread):
 
     def __init__(
         self,
-        check: Callable[[Path], Outcome],
+        check: Callable[[Path], Outcome] | None,
         suites: Sequence[Suite],
         top: Path,
         arguments: list[str],
@@ -34,7 +34,8 @@ class Beside(Thread):
         self._outcomes: list[Outcome] = []
 
     def run(self) -> None:
-        self._outcomes.append(self._check(self._top))
+        if self._check is not None:
+            self._outcomes.append(self._check(self._top))
         for suite in self._suites:
             with tempfile.TemporaryFile("w+", prefix="meristem-output-") as output:
                 with self._lock:

@@ -29,6 +29,8 @@ class Suite:
     root: bool = False
     gives_way: bool = False
     """Whether it computes and waits for nothing outside: it runs beside those that wait for servers, and gives way to them."""
+    idle: bool = False
+    """Whether it waits for services of its own nearly all the time: it runs beside the others."""
     left_out: tuple[str, ...] = ()
     """Files and folders that this run does not take; another run of `bin/test` does."""
     dist: str = "loadfile"
@@ -66,7 +68,7 @@ PROOF = [
 ]
 CLOUDS = [
     # Each with services of its own, which end with it.
-    Suite("openstack", ["tests/clouds/openstack", "tests/clouds/several"], "clouds", 0, root=True),
+    Suite("openstack", ["tests/clouds/openstack", "tests/clouds/several"], "clouds", 0, root=True, idle=True),
     Suite("vsphere", ["tests/clouds/vsphere"], "clouds", 0, root=True),
     # One deploys while the other tries the calls: a machine that boots keeps one core busy. Each has a libvirt of its own.
     Suite("machines", ["tests/clouds/libvirt", "tests/clouds/stemcells"], "clouds", 2, root=True),

@@ -47,3 +47,11 @@ def test_what_is_stopped_is_not_said_to_have_passed(tmp_path: Path) -> None:
     assert not begun.is_alive()
     (failure,) = begun.outcomes()[1].failures
     assert failure.startswith("figures: ")
+
+
+def test_without_a_check_the_suites_alone_are_run(tmp_path: Path) -> None:
+    (tmp_path / "tests/figures").mkdir(parents=True)
+    (tmp_path / "tests/figures/test_figures.py").write_text("def test_a(): assert 6 == 2 * 3\n")
+    begun = Beside(None, [FIGURES], tmp_path, ["-p", "no:cacheprovider"], tmp_path / "run")
+    begun.start()
+    assert [(one.stage, one.passed) for one in begun.outcomes()] == [("figures", 1)]

@@ -263,8 +263,8 @@ def test_the_smallest_flavor_that_is_large_enough(tenant, cpi):
     assert chosen(2, 512, 20 * 1024)["instance_type"] == f"{tenant.name}.large"
     by_volume = chosen(3, 512, 20 * 1024, boot_from_volume=True)
     assert by_volume == {"instance_type": f"{tenant.name}.diskless", "root_disk": {"size": 30}}
-    with pytest.raises(CloudError, match=r"no flavor has 64 CPUs.*small \(1 CPUs, 512 MiB, 3 GiB\)"):
-        chosen(64, 512, 1024)
+    with pytest.raises(CloudError, match=r"no flavor has 128 CPUs.*small \(1 CPUs, 512 MiB, 3 GiB\)"):
+        chosen(128, 512, 1024)
     with pytest.raises(InvalidCall, match="cpu must be a whole number"):
         chosen("1", 512, 1024)
 

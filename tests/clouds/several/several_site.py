@@ -1,6 +1,6 @@
 """A lab with three clouds for one director: OpenStack and a vCenter, each with a watcher that boots its VMs, and libvirt's containers.
 
-CPI configs, cloud config and manifest are those of `manifests/`, with the lab's values and no more changes than `OPS` tells."""
+CPI configs, cloud config and manifest are those of `manifests/`, with the lab's values and no more changes than `differences` tells."""
 
 from __future__ import annotations
 
@@ -31,11 +31,6 @@ from tests.e2e.lab.site import Site
 NAME = "cluster"
 GATEWAYS = ("10.80.0.1/24", "10.81.0.1/24")
 """The lab's bridge stands for the networks of all clouds, and for the router between them."""
-OPS = {
-    # the lab has no metadata service, and its ports no DHCP
-    "openstack": {"config_drive?": "cdrom", "use_dhcp?": False},
-}
-"""CPI -> what its properties have beside those of `manifests/`."""
 
 
 @dataclasses.dataclass
@@ -85,6 +80,13 @@ class SeveralSite(Site):
         }  # fmt: skip
         return self.written("openstack.yml", openstack), self.written("vcenter.yml", vsphere)
 
+    def differences(self):
+        """CPI -> properties that the lab needs beside those of `manifests/`: it has no metadata service, no DHCP, and a libvirtd of its own."""
+        return {
+            "openstack": {"config_drive?": "cdrom", "use_dhcp?": False},
+            "local": {"uri": self.lab.record.libvirt_uri},
+        }
+
     def configure(self, vcenter):
         """As `docs/how-to/several-clouds.md` says."""
         openstack, vsphere = self.variables(vcenter)
@@ -96,10 +98,9 @@ class SeveralSite(Site):
             ("local", "several/local-cpi.yml", ["-v", f"libvirt_state={self.host.state}",
                                                 "-v", f"director_address={self.lab.address}"]),
         ):  # fmt: skip
-            more = {"uri": self.lab.record.libvirt_uri} if name == "local" else OPS.get(name, {})
             changes = [
                 {"type": "replace", "path": f"/cpis/name={name}/properties/{key}", "value": value}
-                for key, value in more.items()
+                for key, value in self.differences().get(name, {}).items()
             ]
             words = [*words, "-o", self.written(f"{name}-ops.yml", changes)]
             self.cli("update-config", "--type", "cpi", "--name", name, str(TREE / "manifests" / path), *words)
@@ -122,8 +123,7 @@ class SeveralSite(Site):
 
     def deploy(self, wanted, **more):
         """Several clouds take their time."""
-        body = yaml.safe_dump(wanted, sort_keys=False).encode()
-        return self.api.run("POST", "/deployments", body=body, kind="text/yaml", seconds=300, **more)
+        return self.api.deploy(wanted, seconds=300, **more)
 
     def rows(self, name):
         """The instances of a group, by zone."""

@@ -41,7 +41,7 @@ def link(top: Path) -> list[Path]:
     info.mkdir()
     scripts: dict[str, str] = project.get("scripts", {})
     files = {
-        site / f"{name}.pth": f"{top}\n",
+        site / f"{name}.pth": f"{top}\n{top / 'releases/paas/src'}\n",
         info / "METADATA": _metadata(name, version, project),
         info / "INSTALLER": "meristem-checkout\n",
         info / "entry_points.txt": _entry_points(scripts, project.get("entry-points", {})),

@@ -1,4 +1,4 @@
-"""`python -m lab.check [--quick | --proof | --clouds | --all] [pytest arguments]`: what `bin/test` runs once the set-up is done."""
+"""`python -m lab.check [--quick | --proof | --clouds | --paas | --all] [pytest arguments]`: what `bin/test` runs once the set-up is done."""
 
 from __future__ import annotations
 

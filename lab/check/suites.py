@@ -62,6 +62,10 @@ CORE = [
     Suite("recovery", ["tests/recovery"], "not lab", 2, dist="worksteal", gives_way=True, left_out=IN_TURN),
     Suite("lab", ["tests/contract/agent", "tests/lab", "tests/e2e/lab"], "lab", 0, root=True, left_out=IN_LAB),
 ]
+PAAS = [
+    Suite("paas", ["tests/paas"], "not lab", 3),
+    Suite("paas in lab", ["tests/paas"], "lab", 0, root=True),
+]
 PROOF = [
     Suite("proof", [MEASUREMENTS, CHAOS, *IN_TURN, *LONG], "not lab", 2),
     Suite("proof in lab", [*IN_LAB], "lab", 0, root=True),
@@ -88,7 +92,8 @@ STAGES = {
     "--quick": Stage(QUICK),
     "--proof": Stage(PROOF, checks=False),
     "--clouds": Stage(CLOUDS, checks=False),
-    "--all": Stage(CORE + PROOF),
+    "--paas": Stage(PAAS, checks=False),
+    "--all": Stage(CORE + PAAS + PROOF),
 }
 """Option -> stage; `--all` is what continuous integration runs."""
 

@@ -1,0 +1,1 @@
+"""The blobstore: packages, droplets and buildpacks by WebDAV, with signed URLs."""

@@ -1,0 +1,1 @@
+"""The components' bus: NATS with typed messages."""

@@ -1,0 +1,1 @@
+"""The health manager: compares what is wanted with what the DEAs' heartbeats tell."""

@@ -1,0 +1,1 @@
+"""The log cache: the last lines of each app's log."""

@@ -1,0 +1,1 @@
+"""What the components say to one another on the bus, one file per speaker; all payloads are JSON objects."""

@@ -1,0 +1,1 @@
+"""The router's locator of upstreams, and the registrar of the platform's own routes."""

@@ -1,0 +1,1 @@
+"""What every component's process has: its configuration, its log, its end, its HTTP server."""

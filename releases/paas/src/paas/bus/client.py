@@ -94,7 +94,10 @@ class Bus:
             if on_reconnect is not None:
                 await on_reconnect()
 
-        options: dict[str, Any] = {"user": config.user, "password": config.password} if config.user else {}
+        options: dict[str, Any] = {}
+        if config.user:
+            # only this user may hear the answers to what it asks
+            options = {"user": config.user, "password": config.password, "inbox_prefix": f"_INBOX.{config.user}"}
         if (context := config.context()) is not None:
             options["tls"] = context
         client = await nats.connect(

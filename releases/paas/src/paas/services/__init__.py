@@ -1,1 +1,1 @@
-"""Services: gateways that speak the Open Service Broker API, and nodes that keep the instances."""
+"""Services for apps: gateways (Open Service Broker API north, the bus south), nodes that hold instances, and a broker of external services."""

@@ -1,0 +1,1 @@
+"""Secrets at rest: what a component writes to a disk or a database is sealed under a key of its configuration."""

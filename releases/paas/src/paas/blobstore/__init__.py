@@ -1,1 +1,1 @@
-"""The blobstore: packages, droplets and buildpacks by WebDAV, with signed URLs."""
+"""The blobstore: nginx with WebDAV for components that have the password, and signed addresses for all others."""

@@ -1,0 +1,1 @@
+"""What all of the v3 API has in common: calls, errors, bodies, lists, presentation, permissions."""

@@ -1,0 +1,1 @@
+"""Jobs: work that takes longer than a request, kept in the database until it is done."""

@@ -1,0 +1,40 @@
+"""Jobs are put into the database in the transaction of what they belong to, and wake the workers when it is committed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from paas.cloud_controller.schema import jobs
+
+CHANNEL = "cloud_controller_jobs"
+OUTBOX_CHANNEL = "cloud_controller_outbox"
+
+
+async def enqueue(
+    db: AsyncConnection,
+    operation: str,
+    resource_guid: str = "",
+    payload: dict[str, Any] | None = None,
+    *,
+    sealed: str = "",
+    user: str = "",
+) -> str:
+    """The new job's guid. `operation` as the API shows it: ``app.delete``. Secrets only in `sealed`."""
+    values = {
+        "operation": operation,
+        "resource_guid": resource_guid or None,
+        "payload": payload or {},
+        "sealed": sealed,
+        "user_guid": user,
+    }
+    guid = (await db.execute(sa.insert(jobs).values(values).returning(jobs.c.guid))).scalar_one()
+    await wake(db, CHANNEL)
+    return guid
+
+
+async def wake(db: AsyncConnection, channel: str) -> None:
+    """Wake who listens, once this transaction is committed."""
+    await db.execute(sa.select(sa.func.pg_notify(channel, "")))

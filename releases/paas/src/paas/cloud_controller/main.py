@@ -1,0 +1,65 @@
+"""One process of the cloud controller: the API, the workers and the clock, or some of them."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import structlog
+
+from paas.blobs.store import BlobStore
+from paas.bus.client import Bus
+from paas.cloud_controller.app import application
+from paas.cloud_controller.config import Config
+from paas.cloud_controller.database import migrate, open_engine
+from paas.cloud_controller.jobs.queue import CHANNEL
+from paas.cloud_controller.jobs.worker import Worker
+from paas.cloud_controller.listen import listen
+from paas.cloud_controller.platform import Platform
+from paas.cloud_controller.registry import ENDPOINTS, WORKS
+from paas.cloud_controller.sealing import Sealer
+from paas.cloud_controller.verify import JwksVerifier
+from paas.serve.http import serve
+
+log = structlog.get_logger("cloud_controller")
+
+
+async def main(config: Config, stop: asyncio.Event) -> None:
+    """Serve until `stop`."""
+    Path(config.data).mkdir(parents=True, exist_ok=True)
+    sealer = Sealer(config.encryption)
+    engine = open_engine(config.database, config.connections)
+    await migrate(engine, "cloud_controller", Path(__file__).parent / "migrations")
+    platform = Platform(
+        config=config,
+        engine=engine,
+        verifier=JwksVerifier(f"{config.uaa.base}/token_keys", config.uaa.ca),
+        sealer=sealer,
+        blobs=BlobStore(config.blobstore),
+    )
+    wake = asyncio.Event()
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_bus(platform, stop))
+            group.create_task(listen(config.database, {CHANNEL: wake}, stop))
+            if "api" in config.roles:
+                group.create_task(serve(application(platform, ENDPOINTS), config.listen, stop))
+            if "worker" in config.roles:
+                group.create_task(Worker(platform, WORKS, wake).run(stop))
+    finally:
+        if platform.connected_bus is not None:
+            await platform.connected_bus.close()
+        await platform.blobs.close()
+        await engine.dispose()
+
+
+async def _bus(platform: Platform, stop: asyncio.Event) -> None:
+    """Connect, however late the bus comes; the API serves meanwhile."""
+    connecting = asyncio.create_task(Bus.connect(platform.config.bus, f"cloud_controller-{platform.id[:8]}"))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([connecting, stopping], return_when=asyncio.FIRST_COMPLETED)
+    if not connecting.done():
+        connecting.cancel()
+        return
+    stopping.cancel()
+    platform.connected_bus = await connecting

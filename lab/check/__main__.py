@@ -13,7 +13,7 @@ from pathlib import Path
 from lab.check.beside import Beside
 from lab.check.outcome import Outcome, total
 from lab.check.static import TOOLS, file_lengths, run_tool, run_types
-from lab.check.suites import STAGES, Suite, asked_for, run_suites
+from lab.check.suites import STAGES, Suite, asked_for, run_suites, side_by_side
 from lab.sweep import sweep
 
 
@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     asked = [argument for argument in arguments if argument in STAGES]
     if len(asked) > 1:
-        print(f"bin/test: one stage at a time, not {' and '.join(asked)}; --all is all but --clouds", file=sys.stderr)
+        print(f"bin/test: one stage at a time, not {' and '.join(asked)}; --all is all of them", file=sys.stderr)
         return 2
     stage = STAGES[asked[0] if asked else ""]
     passed_on = [argument for argument in arguments if argument not in STAGES]
@@ -67,31 +67,30 @@ def _checks_and_suites(suites: list[Suite], top: Path, arguments: list[str], run
         # the first keeps all cores busy: beside it anything else would only make both slower
         outcomes += run_suites(suites[:1], top, arguments, run_dir)
         suites = suites[1:]
-    front = [suite for suite in suites if not suite.gives_way] or suites
-    return outcomes + _side_by_side(run_types, suites, front, top, arguments, run_dir)
+    return outcomes + _side_by_side(run_types, suites, top, arguments, run_dir)
 
 
 def _suites(suites: list[Suite], top: Path, arguments: list[str], run_dir: Path) -> list[Outcome]:
-    suites = asked_for(suites, arguments)
-    front = [suite for suite in suites if not suite.idle or os.geteuid() != 0] or suites
-    return _side_by_side(None, suites, front, top, arguments, run_dir)
+    return _side_by_side(None, asked_for(suites, arguments), top, arguments, run_dir)
 
 
 def _side_by_side(
-    check: Callable[[Path], Outcome] | None,
-    suites: list[Suite],
-    front: list[Suite],
-    top: Path,
-    arguments: list[str],
-    run_dir: Path,
+    check: Callable[[Path], Outcome] | None, suites: list[Suite], top: Path, arguments: list[str], run_dir: Path
 ) -> list[Outcome]:
-    """Those in front one after the other, shown as they run; the check and the others beside them."""
-    beside = Beside(check, [suite for suite in suites if suite not in front], top, arguments, run_dir)
-    beside.start()
+    """One after the other, shown as they run; beside them the check with those that give way, and those that are idle."""
+    front, lanes = side_by_side(suites, root=os.geteuid() == 0)
+    running: list[Beside] = []
     try:
-        return [*run_suites(front, top, arguments, run_dir), *beside.outcomes()]
+        for number, lane in enumerate(lanes):
+            here = check if number == 0 else None
+            if here is not None or lane:
+                running.append(Beside(here, lane, top, arguments, run_dir))
+                running[-1].start()
+        outcomes = list(run_suites(front, top, arguments, run_dir))
+        return [*outcomes, *(outcome for beside in running for outcome in beside.outcomes())]
     finally:
-        beside.stop()
+        for beside in running:
+            beside.stop()
 
 
 if __name__ == "__main__":

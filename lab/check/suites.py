@@ -93,7 +93,8 @@ STAGES = {
     "--proof": Stage(PROOF, checks=False),
     "--clouds": Stage(CLOUDS, checks=False),
     "--paas": Stage(PAAS, checks=False),
-    "--all": Stage(CORE + PAAS + PROOF),
+    # the measurements late, when what runs beside the others has ended
+    "--all": Stage(CORE + PAAS + PROOF + CLOUDS),
 }
 """Option -> stage; `--all` is what continuous integration runs."""
 
@@ -160,6 +161,19 @@ def asked_for(suites: Sequence[Suite], arguments: list[str]) -> list[Suite]:
     """Those that the paths among `arguments` belong to; without paths, all."""
     own = [argument for argument in arguments if argument.startswith("tests/")]
     return [suite for suite in suites if not own or any(within(path, suite.folders) for path in own)]
+
+
+def side_by_side(suites: Sequence[Suite], root: bool) -> tuple[list[Suite], list[list[Suite]]]:
+    """Those that run one after the other, and what runs beside them: one lane of suites that give way, one of idle ones.
+
+    Where nothing would be left to run beside, nothing does. Suites that need root are told to be left out by those in front.
+    """
+    lanes = [
+        [suite for suite in suites if suite.gives_way],
+        [suite for suite in suites if suite.idle and (root or not suite.root)],
+    ]
+    front = [suite for suite in suites if not any(suite in lane for lane in lanes)]
+    return (front, lanes) if front else (list(suites), [[], []])
 
 
 def within(path: str, folders: Sequence[str]) -> bool:

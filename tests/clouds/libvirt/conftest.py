@@ -18,15 +18,7 @@ from lab import storage, up
 from tests.clouds.libvirt.machines import World
 from tests.programs import need
 
-HERE = Path(__file__).parent
 RUNS = Path(os.environ.get("MERISTEM_RUN", "/var/lib/meristem"))
-
-
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.clouds)
-            item.add_marker(pytest.mark.timeout(300))
 
 
 @pytest.fixture(scope="session")

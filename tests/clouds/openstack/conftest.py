@@ -3,22 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 
 import pytest
 
 from tests.clouds.openstack.running import openstack
-
-HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.clouds)
-            item.add_marker(pytest.mark.timeout(240))
-            # openstacksdk announces its next versions by them
-            item.add_marker(pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"))
 
 
 @pytest.fixture(scope="session")

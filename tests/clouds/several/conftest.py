@@ -4,22 +4,10 @@ from __future__ import annotations
 
 import os
 import warnings
-from pathlib import Path
 
 import pytest
 
 from tests.programs import need
-
-HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.clouds)
-            item.add_marker(pytest.mark.timeout(480))
-            # openstacksdk announces its next versions by them
-            item.add_marker(pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"))
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.check.suites import CLOUDS, STAGES, Suite, within
+from lab.check.suites import STAGES, Suite, side_by_side, within
 
 TOP = Path(__file__).resolve().parents[3]
 MARK = re.compile(r"^(pytestmark = |@|.*marks=).*\bpytest\.mark\.lab\b", re.MULTILINE)
@@ -40,7 +40,8 @@ def test_each_file_is_taken_by_one_suite(marker: str) -> None:
 
 def test_each_clouds_file_is_taken_by_one_suite() -> None:
     assert CLOUDS_FILES
-    assert [path for path in CLOUDS_FILES if len(takers(path, CLOUDS, "clouds")) != 1] == []
+    assert [path for path in CLOUDS_FILES if len(takers(path, STAGES["--all"].suites, "clouds")) != 1] == []
+    assert [path for path in CLOUDS_FILES if len(takers(path, STAGES["--clouds"].suites, "clouds")) != 1] == []
 
 
 def test_what_is_left_for_later_is_there() -> None:
@@ -59,4 +60,22 @@ def test_two_stages_at_once_are_refused() -> None:
         [sys.executable, "-m", "lab.check", "--quick", "--clouds"], cwd=TOP, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "bin/test: one stage at a time, not --quick and --clouds; --all is all but --clouds\n"
+    assert done.stderr == "bin/test: one stage at a time, not --quick and --clouds; --all is all of them\n"
+
+
+FRONT = Suite("front", ["tests/a"], "not lab", 0)
+MEEK = Suite("meek", ["tests/b"], "not lab", 0, gives_way=True)
+IDLE = Suite("idle", ["tests/c"], "clouds", 0, root=True, idle=True)
+
+
+def test_what_gives_way_and_what_is_idle_have_lanes_of_their_own() -> None:
+    assert side_by_side([FRONT, MEEK, IDLE], root=True) == ([FRONT], [[MEEK], [IDLE]])
+
+
+def test_what_needs_root_is_told_in_front_where_there_is_none() -> None:
+    assert side_by_side([FRONT, MEEK, IDLE], root=False) == ([FRONT, IDLE], [[MEEK], []])
+
+
+def test_alone_a_suite_is_in_front() -> None:
+    assert side_by_side([IDLE], root=True) == ([IDLE], [[], []])
+    assert side_by_side([MEEK], root=True) == ([MEEK], [[], []])

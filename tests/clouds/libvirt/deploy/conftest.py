@@ -3,22 +3,11 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 
 pytest.importorskip("libvirt", reason="libvirt's binding is not installed (bin/setup --lab)")
 from tests.programs import need
-
-pytest.register_assert_rewrite("tests.clouds.deploys.story")  # what differs is told
-
-HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.timeout(900))  # machines boot one after the other, on an emulated processor
 
 
 @pytest.fixture(scope="session")

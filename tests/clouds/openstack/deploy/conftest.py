@@ -3,19 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 
 import pytest
-
-ORDER = ("test_openstack_deploy", "test_openstack_guests", "test_openstack_deploy_faults", "test_openstack_teardown")
-"""Any file runs alone; in this order none has to deploy anew what another one has deployed."""
-
-
-def pytest_collection_modifyitems(items):
-    ours = [item for item in items if Path(__file__).parent in item.path.parents]
-    places = [place for place, item in enumerate(items) if item in ours]
-    for place, item in zip(places, sorted(ours, key=lambda item: ORDER.index(item.path.stem)), strict=True):
-        items[place] = item
 
 
 @pytest.fixture(scope="session")

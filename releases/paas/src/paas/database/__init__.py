@@ -1,0 +1,1 @@
+"""A component's database: PostgreSQL by SQLAlchemy Core and psycopg, and its schema by alembic."""

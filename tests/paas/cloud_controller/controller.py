@@ -83,7 +83,7 @@ def settings(
     return {
         "listen": {"port": port},
         "url": f"http://127.0.0.1:{port}",
-        "database": f"postgresql+psycopg://meristem@127.0.0.1:{postgres.port}/{database}",
+        "database": {"url": f"postgresql+psycopg://meristem@127.0.0.1:{postgres.port}/{database}"},
         "bus": {"servers": [nats.url]},
         "blobstore": msgspec.to_builtins(blobs.config),
         "uaa": {"url": keys.url, "secret": "lookup-secret"},

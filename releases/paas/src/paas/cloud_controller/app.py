@@ -20,6 +20,7 @@ from paas.cloud_controller.api.call import Call, Endpoint
 from paas.cloud_controller.api.errors import (
     ApiError,
     insufficient_scope,
+    invalid_token,
     not_authenticated,
     server_error,
     unavailable,
@@ -27,6 +28,9 @@ from paas.cloud_controller.api.errors import (
 )
 from paas.cloud_controller.api.identity import Identity
 from paas.cloud_controller.platform import Platform
+from paas.database.outage import passing
+from paas.tokens.errors import KeysAwayError, TokenError
+from paas.tokens.verify import bearer
 
 log = structlog.get_logger("api")
 
@@ -81,23 +85,27 @@ async def _handled(platform: Platform, endpoint: Endpoint, request: Request) -> 
         raise insufficient_scope()
     if not endpoint.transaction:
         return await endpoint.handler(Call(request, platform, who, None))
-    async with platform.engine.begin() as db:
+    async with platform.database.begin() as db:
         return await endpoint.handler(Call(request, platform, who, db))
 
 
 async def identify(platform: Platform, request: Request) -> Identity:
     """Whom the bearer token names; 401 where it is missing or not good any more."""
-    kind, _, token = request.headers.get("authorization", "").partition(" ")
-    if kind.lower() != "bearer" or not token.strip():
+    token = bearer(request.headers.get("authorization"))
+    if token is None:
         raise not_authenticated()
-    return Identity.of(await platform.verifier.verify(token.strip()))
+    try:
+        return Identity.of(await platform.verifier.verify(token))
+    except TokenError:
+        raise invalid_token() from None
+    except KeysAwayError:
+        raise unavailable("The UAA is away: tokens cannot be checked. The request may be repeated.") from None
 
 
 def _database_fault(request: Request, error: SQLAlchemyError) -> Response:
     state = getattr(getattr(error, "orig", None), "sqlstate", None) if isinstance(error, DBAPIError) else None
     log.warning("database", path=request.url.path, error=type(error).__name__, state=state)
-    # a serialization fault, a lock that took too long, or no connection at all: the same request may work again
-    if state is None or state[:2] in ("08", "40", "53", "55", "57"):
+    if passing(error):
         return unavailable("The database is away or busy. The request may be repeated.").response()
     if state == "23505":
         return ApiError(422, 10016, "CF-UniquenessError", "Something with these values exists already.").response()

@@ -9,6 +9,7 @@ import msgspec
 from paas.blobs.store import BlobStoreConfig
 from paas.bus.client import BusConfig
 from paas.cloud_controller.sealing import Encryption
+from paas.database.config import DatabaseConfig
 from paas.serve.http import Listen
 
 Role = Literal["api", "worker", "clock"]
@@ -93,11 +94,11 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """`url`: the API's address for clients; `system_domain` and `app_domains` as names; `database`: ``postgresql+psycopg://…``."""
+    """`url`: the API's address for clients; `system_domain` and `app_domains` as names."""
 
     listen: Listen
     url: str
-    database: str
+    database: DatabaseConfig
     bus: BusConfig
     blobstore: BlobStoreConfig
     uaa: Uaa
@@ -110,8 +111,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     roles: tuple[Role, ...] = ("api", "worker", "clock")
     workers: int = 16
     """Jobs that one process works on at once."""
-    connections: int = 20
-    """To the database, at most."""
     name: str = "Meristem PaaS"
     description: str = ""
     stacks: tuple[Stack, ...] = (Stack(name="cflinuxfs-deb12", description="Debian 12"),)

@@ -11,15 +11,15 @@ from paas.blobs.store import BlobStore
 from paas.bus.client import Bus
 from paas.cloud_controller.app import application
 from paas.cloud_controller.config import Config
-from paas.cloud_controller.database import migrate, open_engine
 from paas.cloud_controller.jobs.queue import CHANNEL
 from paas.cloud_controller.jobs.worker import Worker
 from paas.cloud_controller.listen import listen
 from paas.cloud_controller.platform import Platform
 from paas.cloud_controller.registry import ENDPOINTS, WORKS
 from paas.cloud_controller.sealing import Sealer
-from paas.cloud_controller.verify import JwksVerifier
+from paas.database.engine import Database
 from paas.serve.http import serve
+from paas.tokens.verify import Verifier
 
 log = structlog.get_logger("cloud_controller")
 
@@ -28,12 +28,11 @@ async def main(config: Config, stop: asyncio.Event) -> None:
     """Serve until `stop`."""
     Path(config.data).mkdir(parents=True, exist_ok=True)
     sealer = Sealer(config.encryption)
-    engine = open_engine(config.database, config.connections)
-    await migrate(engine, "cloud_controller", Path(__file__).parent / "migrations")
+    database = await Database.open(config.database, "cloud_controller", Path(__file__).parent / "migrations")
     platform = Platform(
         config=config,
-        engine=engine,
-        verifier=JwksVerifier(f"{config.uaa.base}/token_keys", config.uaa.ca),
+        database=database,
+        verifier=Verifier(f"{config.uaa.base}/token_keys", config.uaa.ca),
         sealer=sealer,
         blobs=BlobStore(config.blobstore),
     )
@@ -41,7 +40,7 @@ async def main(config: Config, stop: asyncio.Event) -> None:
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(_bus(platform, stop))
-            group.create_task(listen(config.database, {CHANNEL: wake}, stop))
+            group.create_task(listen(config.database.url, {CHANNEL: wake}, stop))
             if "api" in config.roles:
                 group.create_task(serve(application(platform, ENDPOINTS), config.listen, stop))
             if "worker" in config.roles:
@@ -50,7 +49,7 @@ async def main(config: Config, stop: asyncio.Event) -> None:
         if platform.connected_bus is not None:
             await platform.connected_bus.close()
         await platform.blobs.close()
-        await engine.dispose()
+        await database.close()
 
 
 async def _bus(platform: Platform, stop: asyncio.Event) -> None:

@@ -4,22 +4,14 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
-from typing import Protocol
-
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from paas.blobs.store import BlobStore
 from paas.bus.client import Bus
 from paas.cloud_controller.api.errors import unavailable
-from paas.cloud_controller.api.identity import Claims
 from paas.cloud_controller.config import Config
 from paas.cloud_controller.sealing import Sealer
-
-
-class TokenVerifier(Protocol):
-    """Checks access tokens: `paas.tokens.verify.Verifier`."""
-
-    async def verify(self, token: str) -> Claims: ...
+from paas.database.engine import Database
+from paas.tokens.verify import Verifier
 
 
 @dataclass
@@ -27,8 +19,8 @@ class Platform:
     """One process's connections. The bus may come later than the API: until then what needs it is answered with 503."""
 
     config: Config
-    engine: AsyncEngine
-    verifier: TokenVerifier
+    database: Database
+    verifier: Verifier
     sealer: Sealer
     blobs: BlobStore
     connected_bus: Bus | None = None

@@ -78,7 +78,11 @@ class HealthCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True, rename={"executable_uri": "executableUri"}):
-    """``dea.ID.start``: run one instance. `env`: ``K=V``; `services`: entries of VCAP_SERVICES with their label."""
+    """``dea.ID.start``: run one instance. `env`: ``K=V``; `services`: entries of VCAP_SERVICES with their label.
+
+    `droplet` is the guid of a process (the first web process of an app has the app's own); `app` is the app's, for its log and for
+    routes. Where `app` is empty it is the same.
+    """
 
     droplet: str
     version: str
@@ -97,6 +101,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True, rename={"executable_uri":
     egress_network_rules: list[dict[str, Any]] = []
     health_check: HealthCheck = HealthCheck()
     process_type: str = "web"
+    app: str = ""
 
 
 class Stop(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

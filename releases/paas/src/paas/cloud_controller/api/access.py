@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from paas.cloud_controller.api.call import Call
 from paas.cloud_controller.api.errors import not_authorized, not_found
 from paas.cloud_controller.api.identity import Identity
 from paas.cloud_controller.schema import organizations, roles, spaces
+from paas.database.transaction import Transaction
 
 SPACE_READERS = ("space_developer", "space_auditor", "space_manager", "space_supporter")
 ORGANIZATION_ROLES = (
@@ -62,7 +62,7 @@ class Powers:
     """The organization is suspended: only an admin may change anything."""
 
 
-async def space_powers(db: AsyncConnection, who: Identity, space: str) -> Powers | None:
+async def space_powers(db: Transaction, who: Identity, space: str) -> Powers | None:
     """What `who` may do in a space; None where there is no such space."""
     mine = sa.and_(
         roles.c.user_guid == who.guid,
@@ -95,7 +95,7 @@ def _powers(who: Identity, held: set[str], suspended: bool) -> Powers:
     )
 
 
-async def organization_powers(db: AsyncConnection, who: Identity, organization: str) -> Powers | None:
+async def organization_powers(db: Transaction, who: Identity, organization: str) -> Powers | None:
     """What `who` may do in an organization (`read`, `manage`); None where there is no such organization."""
     held = sa.select(sa.func.coalesce(sa.func.array_agg(roles.c.type), sa.text("'{}'"))).where(
         roles.c.user_guid == who.guid,

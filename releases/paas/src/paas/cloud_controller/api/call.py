@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
-from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,6 +17,7 @@ from paas.cloud_controller.api.errors import ApiError
 from paas.cloud_controller.api.identity import Identity
 from paas.cloud_controller.api.query import Query
 from paas.cloud_controller.platform import Platform
+from paas.database.transaction import Transaction
 
 B = TypeVar("B")
 
@@ -29,10 +29,10 @@ class Call:
     request: Request
     platform: Platform
     who: Identity
-    connection: AsyncConnection | None
+    connection: Transaction | None
 
     @property
-    def db(self) -> AsyncConnection:
+    def db(self) -> Transaction:
         """The transaction; endpoints made with ``transaction=False`` have none and open their own."""
         assert self.connection is not None, "this endpoint opens its own transactions"
         return self.connection

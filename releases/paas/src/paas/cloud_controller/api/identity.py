@@ -3,20 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
-
-class Claims(Protocol):
-    """What the cloud controller reads of a token's claims."""
-
-    @property
-    def user_id(self) -> str: ...
-    @property
-    def user_name(self) -> str: ...
-    @property
-    def client_id(self) -> str: ...
-    @property
-    def scope(self) -> list[str]: ...
+from paas.tokens.claims import Claims
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from paas.cloud_controller.schema import jobs
+from paas.database.transaction import Transaction
 
 CHANNEL = "cloud_controller_jobs"
 OUTBOX_CHANNEL = "cloud_controller_outbox"
 
 
 async def enqueue(
-    db: AsyncConnection,
+    db: Transaction,
     operation: str,
     resource_guid: str = "",
     payload: dict[str, Any] | None = None,
@@ -35,6 +35,6 @@ async def enqueue(
     return guid
 
 
-async def wake(db: AsyncConnection, channel: str) -> None:
+async def wake(db: Transaction, channel: str) -> None:
     """Wake who listens, once this transaction is committed."""
     await db.execute(sa.select(sa.func.pg_notify(channel, "")))

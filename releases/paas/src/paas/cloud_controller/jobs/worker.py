@@ -82,7 +82,7 @@ class Worker:
             )
             .returning(jobs)
         )
-        async with self._platform.engine.begin() as db:
+        async with self._platform.database.begin() as db:
             row = (await db.execute(take)).first()
         if row is None:
             return None
@@ -103,7 +103,7 @@ class Worker:
         finally:
             keeping.cancel()
         try:
-            async with self._platform.engine.begin() as db:
+            async with self._platform.database.begin() as db:
                 mine = sa.and_(jobs.c.guid == job.guid, jobs.c.fence == fence)
                 await db.execute(sa.update(jobs).where(mine).values(worker=None, **changes))
         except SQLAlchemyError as error:
@@ -143,7 +143,7 @@ class Worker:
         while True:
             await asyncio.sleep(self._platform.config.intervals.lease / 3)
             try:
-                async with self._platform.engine.begin() as db:
+                async with self._platform.database.begin() as db:
                     kept = await db.execute(sa.update(jobs).where(mine).values(leased_until=self._lease()))
             except SQLAlchemyError:
                 continue

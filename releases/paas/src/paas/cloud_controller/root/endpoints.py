@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 
@@ -98,8 +97,7 @@ async def info(call: Call) -> Response:
 async def healthz(call: Call) -> Response:
     """200 while requests can be served: the database answers."""
     try:
-        async with call.platform.engine.connect() as db:
-            await db.execute(sa.select(1))
+        await call.platform.database.ready()
     except SQLAlchemyError:
         raise unavailable("The database is away") from None
     bus = call.platform.connected_bus

@@ -54,6 +54,7 @@ processes = sa.Table(
     number("log_rate_limit", -1),
     json("health_check"),
     json("readiness_health_check"),
+    optional("droplet_guid"),
     optional("deployment_guid"),
     text("placement_error"),
     sa.Index(
@@ -63,7 +64,8 @@ processes = sa.Table(
         unique=True,
         postgresql_where=sa.text("deployment_guid IS NULL"),
     ),
-    comment="version is new whenever instances must be new; deployment_guid marks one that is still being brought up",
+    comment="version is new whenever instances must be new; droplet_guid is set where it is not the app's current one; "
+    "deployment_guid marks a process that is still being brought up",
 )
 
 packages = sa.Table(

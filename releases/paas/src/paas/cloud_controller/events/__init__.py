@@ -1,0 +1,1 @@
+"""Audit events: who changed what, and what happened to apps by itself."""

@@ -1,0 +1,1 @@
+"""Instances of processes: how they are started, what they tell of themselves, how they end."""

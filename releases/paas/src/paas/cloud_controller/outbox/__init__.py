@@ -1,0 +1,1 @@
+"""What the bus is told once a change is committed."""

@@ -1,4 +1,4 @@
-"""``python -m lab.blobs fill DIRECTORY | relock --stemcell FILE``."""
+"""``python -m lab.blobs fill DIRECTORY | relock --stemcell FILE | stack --out FILE | package-cache --out FILE``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from lab.blobs import package_cache, stack
 from lab.blobs.fill import fill, relock
 from lab.errors import LabError
 
@@ -18,10 +19,19 @@ def main(arguments: list[str]) -> int:
     filling.add_argument("directory", type=Path)
     locking = commands.add_parser("relock", help="write config/engines.lock anew from the machine's apt sources")
     locking.add_argument("--stemcell", type=Path, required=True, help="the stemcell that the engines are laid beside")
+    rooting = commands.add_parser("stack", help="make the root tree that applications run in")
+    rooting.add_argument("--out", type=Path, required=True, metavar="FILE")
+    caching = commands.add_parser("package-cache", help="fetch the package cache's first content")
+    caching.add_argument("--out", type=Path, required=True, metavar="FILE")
     given = parser.parse_args(arguments)
     try:
         if given.command == "fill":
             fill(given.directory, _say)
+        elif given.command == "stack":
+            made = stack.deliver(given.out, _say)
+            _say(f"{made.name} {made.digest}: {given.out} ({given.out.stat().st_size / 1e6:.0f} MB)")
+        elif given.command == "package-cache":
+            package_cache.deliver(given.out, _say)
         else:
             relock(given.stemcell, _say)
     except LabError as error:

@@ -1,0 +1,1 @@
+"""An app that shows what the platform gives it, and tries what the platform must not give it."""

@@ -1,0 +1,50 @@
+"""Writes to a bound service and reads back."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+
+import pg8000.dbapi
+import redis
+
+
+def write_and_read(query: dict[str, str]) -> str:
+    """A fresh word, through the service bound under ``name``."""
+    bound = [one for kind in json.loads(os.environ["VCAP_SERVICES"]).values() for one in kind]
+    found = next(one for one in bound if one["name"] == query["name"])
+    word = query.get("word") or secrets.token_hex(8)
+    return {"postgres": _postgres, "redis": _redis}[query["kind"]](found["credentials"], word)
+
+
+def _postgres(credentials: dict, word: str) -> str:
+    connection = pg8000.dbapi.connect(
+        user=credentials["username"],
+        password=credentials["password"],
+        host=credentials["host"],
+        port=int(credentials["port"]),
+        database=credentials["name"],
+        timeout=20,
+    )
+    try:
+        cursor = connection.cursor()
+        cursor.execute("CREATE TABLE IF NOT EXISTS words (word text)")
+        cursor.execute("INSERT INTO words VALUES (%s)", (word,))
+        connection.commit()
+        cursor.execute("SELECT word FROM words WHERE word = %s", (word,))
+        return cursor.fetchone()[0]
+    finally:
+        connection.close()
+
+
+def _redis(credentials: dict, word: str) -> str:
+    client = redis.Redis(
+        host=credentials["host"],
+        port=int(credentials["port"]),
+        username=credentials.get("username"),
+        password=credentials["password"],
+        socket_timeout=20,
+    )
+    client.set("word", word)
+    return client.get("word").decode()

@@ -20,7 +20,9 @@ def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
 
 @pytest.fixture(scope="session")
 def edge(nats: NatsServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
-    with running(Edge.make(tmp_path_factory.mktemp("edge"), nats.url, connect_timeout=5, request_timeout=3)) as one:
+    with running(
+        Edge.make(tmp_path_factory.mktemp("edge"), nats.url, connect_timeout=5, request_timeout=3, failed_seconds=3)
+    ) as one:
         yield one
 
 

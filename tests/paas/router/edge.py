@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -157,6 +158,11 @@ async def connected(url: str) -> AsyncIterator[Bus]:
         yield bus
     finally:
         await bus.close()
+
+
+async def ask(edge: Edge, host: str, path: str = "/", **headers: str | bytes) -> httpx2.Response:
+    """A request for `host`, in a thread: the backends of tests are in this one."""
+    return await asyncio.to_thread(httpx2.get, edge.url + path, headers={"host": host, **headers}, timeout=2 * PATIENCE)
 
 
 def endpoint(port: int, *uris: str, **more: object) -> Register:

@@ -12,20 +12,12 @@ import pytest
 from paas.bus.client import Bus
 
 from tests.paas.router.backend import backends
-from tests.paas.router.edge import PATIENCE, Edge, endpoint, routed
+from tests.paas.router.edge import PATIENCE, Edge, ask, endpoint, routed
 
 
 def host() -> str:
     """A name that no other test uses, so that nothing is remembered of it."""
     return f"h{uuid.uuid4().hex[:12]}.example.com"
-
-
-def get(edge: Edge, name: str, path: str = "/", **headers: str) -> httpx2.Response:
-    return httpx2.get(edge.url + path, headers={"host": name, **headers}, timeout=PATIENCE)
-
-
-async def ask(edge: Edge, name: str, path: str = "/", **headers: str) -> httpx2.Response:
-    return await asyncio.to_thread(get, edge, name, path, **headers)
 
 
 async def test_requests_go_to_all_endpoints_in_turn(edge: Edge, bus: Bus) -> None:

@@ -75,7 +75,7 @@ class Table:
         places = [place for uri in message.uris if (place := split_uri(uri)) is not None]
         if not places:
             raise RefusedError("no uris that have a host")
-        changed = self._evict(address, message.private_instance_id)
+        changed = self._evict(address, message)
         for host, path in places:
             pool = self._pools.setdefault(host, {}).setdefault(path, {})
             known = pool.get(address)
@@ -162,11 +162,14 @@ class Table:
         except ValueError:
             raise RefusedError(f"host {message.host!r:.80} is no IP address") from None
 
-    def _evict(self, address: Address, instance: str) -> bool:
+    def _evict(self, address: Address, message: Register) -> bool:
         """A port belongs to one instance: what an earlier one registered there would lead to the wrong app."""
         changed = False
         for host, path in list(self._places.get(address, ())):
-            if _differ(self._pools[host][path][address].instance, instance):
+            known = self._pools[host][path][address]
+            if _differ(known.instance, message.private_instance_id) or _differ(
+                known.san, message.server_cert_domain_san
+            ):
                 self._remove((host, path), address, None)
                 changed = True
         return changed

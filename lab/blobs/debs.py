@@ -77,7 +77,7 @@ def fetch(wanted: list[Deb], cache: Path, say: Callable[[str], None]) -> dict[De
                 place = places[deb]
                 file = Path(scratch) / place.name
                 if file.is_file():
-                    _check(file, deb)
+                    check(file, deb)
                 else:
                     say(
                         f"{deb.name} {deb.version} is not in the archive any more; taking what is (python -m lab.blobs relock)"
@@ -88,7 +88,8 @@ def fetch(wanted: list[Deb], cache: Path, say: Callable[[str], None]) -> dict[De
     return places
 
 
-def _check(file: Path, deb: Deb) -> None:
+def check(file: Path, deb: Deb) -> None:
+    """LabError when the file is not what was locked."""
     found = hashlib.sha256(file.read_bytes()).hexdigest()
     if found != deb.sha256:
         raise LabError(f"{file.name}: SHA-256 is {found}, the lock has {deb.sha256}; nothing is used of it")

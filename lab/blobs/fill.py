@@ -9,12 +9,21 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from lab.blobs import debs, wheels
+from lab.blobs import debs, package_cache, stack, wheels
 from lab.blobs.place import DEB_LOCK, ENGINES, WHEEL_LOCK, cache
 from lab.errors import LabError
 
 
 def fill(release: Path, say: Callable[[str], None]) -> None:
+    """Everything that the packages name: engines, wheels, the stack, the package cache's first content."""
+    fill_engines(release, say)
+    put(stack.stack(say).archive, release / "blobs/stack/stack.tgz")
+    packages = release / "blobs/package_cache/packages.tgz"
+    if not packages.exists() or packages.stat().st_mtime < package_cache.package_cache(say).stat().st_mtime:
+        package_cache.deliver(packages, say)
+
+
+def fill_engines(release: Path, say: Callable[[str], None]) -> None:
     """Engines as ``blobs/ENGINE/*.deb`` and wheels as ``blobs/wheels/*.whl``; files that are there stay."""
     wanted: dict[Path, Path] = {}
     for deb, file in debs.fetch(debs.read_lock(DEB_LOCK), cache(), say).items():
@@ -27,9 +36,7 @@ def fill(release: Path, say: Callable[[str], None]) -> None:
         for old in set(engine.iterdir()) - set(wanted):
             old.unlink()
     for path, source in wanted.items():
-        if not path.exists() or not os.path.samefile(path, source):
-            path.unlink(missing_ok=True)
-            _put(source, path)
+        put(source, path)
 
 
 def relock(stemcell: Path, say: Callable[[str], None]) -> None:
@@ -46,8 +53,13 @@ def relock(stemcell: Path, say: Callable[[str], None]) -> None:
     say(f"{DEB_LOCK.name}: {len(locked)} packages of {len({deb.engine for deb in locked})} engines")
 
 
-def _put(source: Path, path: Path) -> None:
+def put(source: Path, path: Path) -> None:
+    """The file `source` as `path` too: linked, or copied where that is another file system."""
+    if path.exists() and os.path.samefile(path, source):
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
     try:
         os.link(source, path)
-    except OSError:  # another file system
+    except OSError:
         shutil.copyfile(source, path)

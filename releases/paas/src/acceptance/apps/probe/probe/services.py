@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 
-import pg8000.dbapi
+import psycopg
 import redis
 
 
@@ -19,23 +19,18 @@ def write_and_read(query: dict[str, str]) -> str:
 
 
 def _postgres(credentials: dict, word: str) -> str:
-    connection = pg8000.dbapi.connect(
+    with psycopg.connect(
         user=credentials["username"],
         password=credentials["password"],
         host=credentials["host"],
         port=int(credentials["port"]),
-        database=credentials["name"],
-        timeout=20,
-    )
-    try:
-        cursor = connection.cursor()
-        cursor.execute("CREATE TABLE IF NOT EXISTS words (word text)")
-        cursor.execute("INSERT INTO words VALUES (%s)", (word,))
+        dbname=credentials["name"],
+        connect_timeout=20,
+    ) as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS words (word text)")
+        connection.execute("INSERT INTO words VALUES (%s)", (word,))
         connection.commit()
-        cursor.execute("SELECT word FROM words WHERE word = %s", (word,))
-        return cursor.fetchone()[0]
-    finally:
-        connection.close()
+        return connection.execute("SELECT word FROM words WHERE word = %s", (word,)).fetchone()[0]
 
 
 def _redis(credentials: dict, word: str) -> str:

@@ -44,7 +44,10 @@ class Egress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Create(msgspec.Struct, frozen=True, kw_only=True, tag_field="ask", tag="create"):
-    """Make a container and start its init; answered by `Created`. `owner` groups containers for `List`, `properties` are kept for it."""
+    """Make a container and start its init; answered by `Created`. `owner` groups containers for `List`, `properties` are kept for it.
+
+    `closed`: nothing may be reached but `egress`, whatever holds for other containers.
+    """
 
     handle: str
     rootfs: str
@@ -53,6 +56,7 @@ class Create(msgspec.Struct, frozen=True, kw_only=True, tag_field="ask", tag="cr
     hostname: str = ""
     binds: list[Bind] = []
     egress: list[Egress] = []
+    closed: bool = False
     properties: dict[str, str] = {}
 
 

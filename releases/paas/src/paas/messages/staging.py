@@ -32,8 +32,12 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Properties(msgspec.Struct, frozen=True, kw_only=True):
-    """What is staged and how. `buildpack`: a URL given by the user; `buildpack_keys`: admin buildpacks asked for by name."""
+    """What is staged and how. `buildpacks`: keys of admin buildpacks and URLs of zips, all used in this order; none: the first admin buildpack that detects.
 
+    `buildpack` (one URL) and `buildpack_keys` are the older form, heard where `buildpacks` is empty. `services`: entries of VCAP_SERVICES with their label.
+    """
+
+    buildpacks: list[str] = []
     buildpack: str = ""
     buildpack_keys: list[str] = []
     services: list[dict[str, Any]] = []
@@ -57,7 +61,11 @@ class StageRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StageReply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The first has only ids (or an `error`); the second, `finished`, what came of it. Digest as hex SHA-256."""
+    """The first has only ids; the second, `finished`, what came of it. Digest as hex SHA-256.
+
+    `error_type`: NoAppDetectedError, BuildpackCompileFailed, BuildpackReleaseFailed, StagingTimeExpired, InsufficientResources or StagerError; `error`: a
+    sentence for the user. One that is refused at once is answered by one reply, `finished`. Of `buildpacks`: key, name, detect_output, url.
+    """
 
     task_id: str
     finished: bool = False
@@ -72,6 +80,7 @@ class StageReply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class StagingStop(msgspec.Struct, frozen=True, kw_only=True):
-    """``staging.stop``: end any staging of this app."""
+    """``staging.stop``: end any staging of this app but that of the task `keep`: messages may overtake one another."""
 
     app_id: str
+    keep: str = ""

@@ -1,1 +1,1 @@
-"""The stager: turns an app's package into a droplet, by buildpacks, in a container."""
+"""The stager: turns an application's files into a droplet, in a container, by buildpacks."""

@@ -89,6 +89,7 @@ class Keeper:
             limits=ask.limits,
             binds=ask.binds,
             egress=ask.egress,
+            closed=ask.closed,
             properties=ask.properties,
             slot=slot,
             disk="loop" if self._loop else "directory",

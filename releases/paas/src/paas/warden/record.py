@@ -31,6 +31,7 @@ class Record(msgspec.Struct, kw_only=True):
     pid: int = 0
     ports: list[Port] = []
     next_process: int = 1
+    closed: bool = False
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ class Guarded:
     link: Link
     egress: list[Egress]
     ports: list[Port]
+    closed: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ def rules(policy: Policy, containers: list[Guarded], stale: list[int]) -> str:
     established = "-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"
     for one in containers:
         lines += [f"-A {p}-c{one.slot} {match} -j ACCEPT" for rule in one.egress for match in matches(rule)]
+        lines += [f"-A {p}-c{one.slot} -j REJECT"] * one.closed
     lines += [f"-A {p}-allow {match} -j ACCEPT" for rule in policy.allow for match in matches(rule)]
 
     for chain in ("forward", "input"):

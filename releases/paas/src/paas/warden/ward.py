@@ -65,7 +65,7 @@ class Ward:
 
     def guarded(self) -> Guarded:
         """As the packet rules see it."""
-        return Guarded(self.record.slot, self.link, self.record.egress, self.record.ports)
+        return Guarded(self.record.slot, self.link, self.record.egress, self.record.ports, self.record.closed)
 
     async def build(self) -> None:
         """Files, init, link: all but letting the init run."""

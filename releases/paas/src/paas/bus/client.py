@@ -55,6 +55,10 @@ class NoAnswerError(Exception):
     """Nobody listens on a subject, or nobody answered in time."""
 
 
+class NobodyListensError(NoAnswerError):
+    """Nobody listens on a subject: the question has reached nobody."""
+
+
 @dataclass(frozen=True)
 class Message(Generic[T]):
     """What came, and the way back to who asked."""
@@ -162,7 +166,7 @@ class Bus:
             answer = await self._client.request(subject, msgspec.json.encode(body), timeout=seconds)
             return msgspec.json.decode(answer.data, type=kind)
         except NoRespondersError:
-            raise NoAnswerError(f"nobody listens on {subject}") from None
+            raise NobodyListensError(f"nobody listens on {subject}") from None
         except (TimeoutError, NatsTimeout):
             raise NoAnswerError(f"no answer on {subject} within {seconds:g} s") from None
         except msgspec.MsgspecError as error:

@@ -12,11 +12,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from paas.serve.config import ConfigError
+
 NONCE_BYTES = 12
 LEAST_SECRET = 16
 
 
-class SealError(Exception):
+class SealError(ConfigError):
     """A sealed text cannot be opened, or a secret is too short to seal with."""
 
 

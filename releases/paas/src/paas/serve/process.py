@@ -31,7 +31,11 @@ def run(component: str, kind: type[C], main: Callable[[C, asyncio.Event], Awaita
             loop.add_signal_handler(sign, stop.set)
         await main(config, stop)
 
-    asyncio.run(guarded())
+    try:
+        asyncio.run(guarded())
+    except ConfigError as error:
+        print(f"paas.{component}: {error}", file=sys.stderr)
+        return 2
     return 0
 
 

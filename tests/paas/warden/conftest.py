@@ -15,12 +15,19 @@ DENIED = "10.99.0.0/24"
 
 
 @pytest.fixture(scope="module")
-def warden_process() -> Iterator[WardenProcess]:
-    """Not yet started; at its end nothing may be left."""
+def outside() -> Iterator[list[str]]:
+    """In a network of its own; the words that run a command outside of it."""
     if os.geteuid() != 0:
         pytest.skip("containers need root")
     need("runc", "conmon", "iptables", "mkfs.ext4", "tini", "nsenter")
-    with own_network(), warden_directory() as directory:
+    with own_network() as there:
+        yield there
+
+
+@pytest.fixture(scope="module")
+def warden_process(outside: list[str]) -> Iterator[WardenProcess]:
+    """Not yet started; at its end nothing may be left."""
+    with warden_directory() as directory:
         one = WardenProcess(directory, {"deny": [{"protocol": "all", "destination": DENIED}]})
         try:
             yield one

@@ -29,6 +29,13 @@ class Parser:
         self._rest = b""
         self._parts: dict[Stream, list[str]] = {"OUT": [], "ERR": []}
         self._seen = 0
+        self._at = 0
+
+    def end(self) -> list[Line]:
+        """What the process wrote last, without ending the line."""
+        left = [Line(at=self._at, text="".join(parts), stream=stream) for stream, parts in self._parts.items() if parts]
+        self.taken = self._seen
+        return left
 
     def feed(self, data: bytes) -> list[Line]:
         """The lines that are complete with `data`."""
@@ -47,6 +54,7 @@ class Parser:
         if len(fields) < 4 or fields[2] not in ("F", "P") or (at := nanoseconds(fields[0])) is None:
             return None  # the place was not the beginning of a line
         stream: Stream = "ERR" if fields[1] == "stderr" else "OUT"
+        self._at = at
         parts = self._parts[stream]
         parts.append(fields[3])
         if fields[2] == "P" and sum(map(len, parts)) < LINE_BYTES:
@@ -115,7 +123,7 @@ class Follower:
                 elif self._replaced():
                     continue
                 elif over:
-                    yield Batch(cursor=self._cursor(), last=True)
+                    yield Batch(lines=self._parser.end(), cursor=self._cursor(), last=True)
                     return
                 else:
                     await _first(watch.changed, self._ended)

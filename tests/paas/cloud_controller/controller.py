@@ -32,6 +32,7 @@ class Controller:
         self.config = config
         self.port: int = config["listen"]["port"]
         self.url = f"http://127.0.0.1:{self.port}"
+        self.database: str = config["database"]["url"].replace("+psycopg", "")
         self._file = directory / "cloud_controller.json"
         self._file.write_bytes(msgspec.json.encode(config))
         self.log = directory / "cloud_controller.log"

@@ -199,6 +199,25 @@ class Bus:
             await subscription.end()
         return answers[: most or None]
 
+    async def ask(self, subject: str, body: object, kind: type[T]) -> tuple[asyncio.Queue[T | None], Subscription]:
+        """A question with several answers over time: they come into the queue; None where nobody listens. End the subscription."""
+        answers: asyncio.Queue[T | None] = asyncio.Queue()
+
+        async def come(message: Message[T]) -> None:
+            await answers.put(message.body)
+
+        async def nobody() -> None:
+            await answers.put(None)
+
+        inbox = self._client.new_inbox()
+        subscription = await self._subscribe(inbox, kind, come, "", nobody)
+        try:
+            await self._client.publish(subject, msgspec.json.encode(body), reply=inbox)
+        except NatsError as error:
+            await subscription.end()
+            raise NoAnswerError(f"the bus is away: {error}") from None
+        return answers, subscription
+
     async def close(self) -> None:
         """Let handlers under way end, send what is buffered, leave."""
         if self._tasks:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from pathlib import Path
 
 import structlog
@@ -11,9 +12,13 @@ from paas.blobs.store import BlobStore
 from paas.bus.client import Bus
 from paas.cloud_controller.app import application
 from paas.cloud_controller.config import Config
-from paas.cloud_controller.jobs.queue import CHANNEL
+from paas.cloud_controller.hear import hear_advertisements
+from paas.cloud_controller.jobs.queue import CHANNEL, OUTBOX_CHANNEL
 from paas.cloud_controller.jobs.worker import Worker
 from paas.cloud_controller.listen import listen
+from paas.cloud_controller.outbox.dispatch import Dispatcher
+from paas.cloud_controller.placement.pool import DeaPool
+from paas.cloud_controller.placement.stagers import StagerPool
 from paas.cloud_controller.platform import Platform
 from paas.cloud_controller.registry import ENDPOINTS, WORKS
 from paas.cloud_controller.sealing import Sealer
@@ -27,6 +32,8 @@ log = structlog.get_logger("cloud_controller")
 async def main(config: Config, stop: asyncio.Event) -> None:
     """Serve until `stop`."""
     Path(config.data).mkdir(parents=True, exist_ok=True)
+    # forms with large files are written while they come in: to the data disk, not to a small /tmp
+    tempfile.tempdir = config.data
     sealer = Sealer(config.encryption)
     database = await Database.open(config.database, "cloud_controller", Path(__file__).parent / "migrations")
     platform = Platform(
@@ -35,16 +42,19 @@ async def main(config: Config, stop: asyncio.Event) -> None:
         verifier=Verifier(f"{config.uaa.base}/token_keys", config.uaa.ca),
         sealer=sealer,
         blobs=BlobStore(config.blobstore),
+        deas=DeaPool(config.intervals.advertisement),
+        stagers=StagerPool(config.intervals.advertisement),
     )
-    wake = asyncio.Event()
+    wake, unsent = asyncio.Event(), asyncio.Event()
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(_bus(platform, stop))
-            group.create_task(listen(config.database.url, {CHANNEL: wake}, stop))
+            group.create_task(_bus(platform, unsent, stop))
+            group.create_task(listen(config.database.url, {CHANNEL: wake, OUTBOX_CHANNEL: unsent}, stop))
             if "api" in config.roles:
                 group.create_task(serve(application(platform, ENDPOINTS), config.listen, stop))
             if "worker" in config.roles:
                 group.create_task(Worker(platform, WORKS, wake).run(stop))
+                group.create_task(Dispatcher(platform, unsent).run(stop))
     finally:
         if platform.connected_bus is not None:
             await platform.connected_bus.close()
@@ -52,7 +62,7 @@ async def main(config: Config, stop: asyncio.Event) -> None:
         await database.close()
 
 
-async def _bus(platform: Platform, stop: asyncio.Event) -> None:
+async def _bus(platform: Platform, unsent: asyncio.Event, stop: asyncio.Event) -> None:
     """Connect, however late the bus comes; the API serves meanwhile."""
     connecting = asyncio.create_task(Bus.connect(platform.config.bus, f"cloud_controller-{platform.id[:8]}"))
     stopping = asyncio.create_task(stop.wait())
@@ -61,4 +71,8 @@ async def _bus(platform: Platform, stop: asyncio.Event) -> None:
         connecting.cancel()
         return
     stopping.cancel()
-    platform.connected_bus = await connecting
+    bus = await connecting
+    if "worker" in platform.config.roles:
+        await hear_advertisements(platform, bus)
+    platform.connected_bus = bus
+    unsent.set()

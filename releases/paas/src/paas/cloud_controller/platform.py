@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
 
 from paas.blobs.store import BlobStore
 from paas.bus.client import Bus
 from paas.cloud_controller.api.errors import unavailable
 from paas.cloud_controller.config import Config
+from paas.cloud_controller.placement.pool import DeaPool
+from paas.cloud_controller.placement.stagers import StagerPool
 from paas.cloud_controller.sealing import Sealer
 from paas.database.engine import Database
 from paas.tokens.verify import Verifier
+
+log = structlog.get_logger("platform")
 
 
 @dataclass
@@ -23,9 +32,26 @@ class Platform:
     verifier: Verifier
     sealer: Sealer
     blobs: BlobStore
+    deas: DeaPool
+    stagers: StagerPool
     connected_bus: Bus | None = None
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     """This process, as it names itself in leases."""
+
+    tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
+
+    def background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Have work done after the answer; its faults are logged."""
+
+        async def run() -> None:
+            try:
+                await work
+            except Exception:
+                log.exception("background_fault")
+
+        task = asyncio.create_task(run())
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
     @property
     def bus(self) -> Bus:

@@ -54,6 +54,7 @@ async def start_message(platform: Platform, db: Transaction, process: str, versi
                 spaces.c.organization_guid,
                 organizations.c.name.label("organization_name"),
                 droplets.c.sha256,
+                droplets.c.blob,
                 droplets.c.process_types,
                 droplets.c.stack.label("droplet_stack"),
             )
@@ -79,7 +80,7 @@ async def start_message(platform: Platform, db: Transaction, process: str, versi
         name=row.app_name,
         uris=uris,
         sha1=row.sha256,
-        executable_uri=platform.blobs.signed_get(f"droplets/{row.sha256}", DROPLET_URL_SECONDS),
+        executable_uri=platform.blobs.signed_get(row.blob, DROPLET_URL_SECONDS),
         limits=Limits(mem=row.memory_in_mb, disk=row.disk_in_mb),
         services=await services_of(platform, db, row.app_guid),
         env=[f"{name}={value}" for name, value in environment.items()],

@@ -21,14 +21,16 @@ async def enqueue(
     *,
     sealed: str = "",
     user: str = "",
+    seconds: float = 0,
 ) -> str:
-    """The new job's guid. `operation` as the API shows it: ``app.delete``. Secrets only in `sealed`."""
+    """The new job's guid. `operation` as the API shows it: ``app.delete``. Secrets only in `sealed`. It waits for `seconds`."""
     values = {
         "operation": operation,
         "resource_guid": resource_guid or None,
         "payload": payload or {},
         "sealed": sealed,
         "user_guid": user,
+        "due_at": sa.func.now() + sa.func.make_interval(0, 0, 0, 0, 0, 0, seconds),
     }
     guid = (await db.execute(sa.insert(jobs).values(values).returning(jobs.c.guid))).scalar_one()
     await wake(db, CHANNEL)

@@ -12,9 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from paas.bus.client import Bus
 from paas.cloud_controller.api.errors import ApiError
-from paas.cloud_controller.instances.start import NotWantedError, start_message
+from paas.cloud_controller.instances.start import NotWantedError, StartMessage, start_message
 from paas.cloud_controller.instances.uris import uris_of
-from paas.cloud_controller.placement.pool import DeaPool
 from paas.cloud_controller.platform import Platform
 from paas.cloud_controller.schema import outbox, processes
 from paas.messages.dea import Stop, Update, Updated
@@ -35,9 +34,9 @@ class NoPlaceError(Exception):
 class Dispatcher:
     """One per process with role ``worker``."""
 
-    def __init__(self, platform: Platform, pool: DeaPool, wake: asyncio.Event) -> None:
+    def __init__(self, platform: Platform, wake: asyncio.Event) -> None:
         self._platform = platform
-        self._pool = pool
+        self._pool = platform.deas
         self._wake = wake
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -128,7 +127,7 @@ class Dispatcher:
         asyncio.get_running_loop().call_later(min(10.0, 0.5 * 2**row.attempts) + 0.05, self._wake.set)
         return False
 
-    def _place(self, message: Any) -> str:
+    def _place(self, message: StartMessage) -> str:
         dea = self._pool.choose(message.process, message.stack, message.memory, message.disk)
         if dea is None:
             raise NoPlaceError(self._pool.lacks(message.stack, message.memory, message.disk))

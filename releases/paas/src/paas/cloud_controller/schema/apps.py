@@ -114,6 +114,7 @@ droplets = sa.Table(
     optional("build_guid"),
     text("state", "STAGED"),
     optional("error"),
+    text("blob"),
     text("sha256"),
     number("size"),
     json("process_types"),
@@ -169,13 +170,13 @@ crashes = sa.Table(
     "crashes",
     metadata,
     to("process_guid", "processes"),
-    number("index", None),
+    number("position", None),
     text("version", None),
     text("instance"),
     text("description"),
     moment("at"),
-    sa.PrimaryKeyConstraint("process_guid", "index"),
-    comment="the last crash of each index, for the stats of an instance that nobody runs",
+    sa.PrimaryKeyConstraint("process_guid", "position"),
+    comment="the last crash at each index, for the stats of an instance that nobody runs",
 )
 
 buildpacks = sa.Table(
@@ -191,6 +192,7 @@ buildpacks = sa.Table(
     flag("locked", False),
     text("state", "AWAITING_UPLOAD"),
     optional("filename"),
+    text("key"),
     text("sha256"),
     text("lifecycle", "buildpack"),
     sa.Index("buildpacks_unique_name", "name", sa.text("coalesce(stack, '')"), unique=True),

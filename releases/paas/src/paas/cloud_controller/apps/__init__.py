@@ -1,0 +1,1 @@
+"""Apps: made, changed, started and stopped."""

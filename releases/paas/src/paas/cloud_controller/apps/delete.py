@@ -1,0 +1,38 @@
+"""Deletes an app: its instances, its routes' destinations, its bindings; blobs that nobody needs go with the clock's cleaning."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from paas.cloud_controller.api.identity import Identity
+from paas.cloud_controller.events.record import Target, record
+from paas.cloud_controller.jobs.job import Done, Job, Outcome
+from paas.cloud_controller.outbox.put import put
+from paas.cloud_controller.platform import Platform
+from paas.cloud_controller.schema import apps, processes
+from paas.database.transaction import Transaction
+
+
+async def delete_app(db: Transaction, who: Identity | None, app: str) -> None:
+    """Everything of it; nothing where it is gone already. Bindings of managed services must be unbound before."""
+    row = (await db.execute(sa.select(apps).where(apps.c.guid == app).with_for_update())).first()
+    if row is None:
+        return
+    guids = (await db.execute(sa.select(processes.c.guid).where(processes.c.app_guid == app))).scalars().all()
+    for guid in guids:
+        await put(db, "stop", guid)
+        await put(db, "updated", guid)
+    await put(db, "stop_staging", app)
+    await db.execute(sa.delete(apps).where(apps.c.guid == app))
+    await record(db, who, "audit.app.delete-request", Target("app", app, row.name), space=row.space_guid)
+
+
+async def delete(platform: Platform, job: Job) -> Outcome:
+    """The job ``app.delete``."""
+    who = Identity(job.user_guid, job.payload.get("user_name", ""), frozenset())
+    async with platform.database.begin() as db:
+        await delete_app(db, who, job.resource_guid)
+    return Done()
+
+
+WORKS = {"app.delete": delete}

@@ -1,0 +1,1 @@
+"""Buildpacks of the platform: how apps of a kind become droplets."""

@@ -1,0 +1,1 @@
+"""Builds: a package on its way to become a droplet."""

@@ -1,0 +1,1 @@
+"""Deployments: new instances take the place of old ones step by step, while the app serves."""

@@ -1,0 +1,1 @@
+"""Droplets: what staging made of a package, ready to run."""

@@ -1,0 +1,1 @@
+"""Packages: what a user uploads of an app."""

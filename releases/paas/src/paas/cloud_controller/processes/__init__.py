@@ -1,0 +1,1 @@
+"""Processes: what of an app runs, how often, and how big."""

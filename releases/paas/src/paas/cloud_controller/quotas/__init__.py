@@ -1,0 +1,1 @@
+"""Quotas: how much an organization or a space may use."""

@@ -1,0 +1,1 @@
+"""Stacks: the root file systems that apps run on."""

@@ -70,6 +70,31 @@ def stack(say: Callable[[str], None], place: Path | None = None) -> Stack:
     return Stack(recipe.name, list(raw["aliases"]), digest, finished, cached)
 
 
+def unpacked(say: Callable[[str], None], place: Path | None = None) -> Path:
+    """The stack's root tree as a directory, which nobody may write to; as root."""
+    place = place or cache() / "stacks"
+    made = stack(say, place)
+    root = place / f"root-{made.digest}"
+    with (place / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not root.is_dir():
+            for old in place.glob("root-*"):
+                shutil.rmtree(old, ignore_errors=True)
+            with tempfile.TemporaryDirectory(dir=place) as scratch:
+                tree_of(made.archive, Path(scratch) / "root")
+                (Path(scratch) / "root").rename(root)
+    return root
+
+
+def tree_of(archive: Path, root: Path) -> None:
+    """Unpack a stack into the new directory `root`, as root; devices are the container's own."""
+    root.mkdir(mode=0o755)
+    command = ["tar", "-xzpf", str(archive), "--numeric-owner", "--exclude=./dev/*", "-C", str(root)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise LabError(f"{archive} cannot be unpacked: {done.stderr.strip()}")
+
+
 def deliver(out: Path, say: Callable[[str], None]) -> Stack:
     """The stack's archive at `out`, by hard link where that can be."""
     made = stack(say)

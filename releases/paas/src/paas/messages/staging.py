@@ -54,6 +54,7 @@ class StageRequest(msgspec.Struct, frozen=True, kw_only=True):
     properties: Properties
     download_uri: str
     upload_uri: str
+    download_sha256: str = ""
     buildpack_cache_download_uri: str = ""
     buildpack_cache_upload_uri: str = ""
     admin_buildpacks: list[AdminBuildpack] = []

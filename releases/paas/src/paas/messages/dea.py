@@ -172,7 +172,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Beat(msgspec.Struct, frozen=True, kw_only=True):
-    """One instance in a heartbeat."""
+    """One instance in a heartbeat. `task`: it runs once and ends by itself, so that the health manager leaves it alone."""
 
     droplet: str
     version: str
@@ -181,6 +181,7 @@ class Beat(msgspec.Struct, frozen=True, kw_only=True):
     state: State
     state_timestamp: float
     cc_partition: str = "default"
+    task: bool = False
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,6 +203,7 @@ class Exited(msgspec.Struct, frozen=True, kw_only=True):
     exit_description: str = ""
     crash_timestamp: float = 0
     cc_partition: str = "default"
+    task: bool = False
 
 
 class Updated(msgspec.Struct, frozen=True, kw_only=True):

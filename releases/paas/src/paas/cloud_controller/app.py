@@ -59,7 +59,8 @@ def _served(platform: Platform, endpoints: dict[str, Endpoint]) -> Callable[[Req
     async def serve(request: Request) -> Response:
         method = "GET" if request.method == "HEAD" else request.method
         endpoint = endpoints.get(method)
-        if endpoint is None:
+        # no guid or name has a NUL, and the database would stumble over it
+        if endpoint is None or "\0" in request.scope["path"]:
             return unknown_request().response()
         try:
             return await _handled(platform, endpoint, request)

@@ -124,6 +124,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     intervals: Intervals = Intervals()
     broker_timeout: float = 60
+    """Seconds for a whole answer of a service broker."""
     broker_poll: float = 5
+    """Seconds between questions for what goes on in the background there, where the broker names none."""
+    broker_poll_hours: float = 168
+    """What goes on for longer has failed."""
+    broker_ca: str = ""
+    """A file: the certificates that brokers' are checked by; empty for the machine's."""
     default_quota: dict[str, dict[str, int | bool | None]] = {}
     version: str = "3.195.0"

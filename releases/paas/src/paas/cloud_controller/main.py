@@ -11,6 +11,7 @@ import structlog
 from paas.blobs.store import BlobStore
 from paas.bus.client import Bus
 from paas.cloud_controller.app import application
+from paas.cloud_controller.broker.client import Brokers
 from paas.cloud_controller.config import Config
 from paas.cloud_controller.hear import hear_advertisements
 from paas.cloud_controller.jobs.queue import CHANNEL, OUTBOX_CHANNEL
@@ -21,7 +22,9 @@ from paas.cloud_controller.placement.pool import DeaPool
 from paas.cloud_controller.placement.stagers import StagerPool
 from paas.cloud_controller.platform import Platform
 from paas.cloud_controller.registry import ENDPOINTS, WORKS
+from paas.cloud_controller.roles.directory import Directory
 from paas.cloud_controller.sealing import Sealer
+from paas.cloud_controller.seed.start import seed
 from paas.database.engine import Database
 from paas.serve.http import serve
 from paas.tokens.verify import Verifier
@@ -44,7 +47,10 @@ async def main(config: Config, stop: asyncio.Event) -> None:
         blobs=BlobStore(config.blobstore),
         deas=DeaPool(config.intervals.advertisement),
         stagers=StagerPool(config.intervals.advertisement),
+        directory=Directory(config.uaa),
+        brokers=Brokers(config.broker_timeout, config.broker_ca),
     )
+    await seed(platform)
     wake, unsent = asyncio.Event(), asyncio.Event()
     try:
         async with asyncio.TaskGroup() as group:
@@ -59,6 +65,8 @@ async def main(config: Config, stop: asyncio.Event) -> None:
         if platform.connected_bus is not None:
             await platform.connected_bus.close()
         await platform.blobs.close()
+        await platform.directory.close()
+        await platform.brokers.close()
         await database.close()
 
 

@@ -13,9 +13,11 @@ import structlog
 from paas.blobs.store import BlobStore
 from paas.bus.client import Bus
 from paas.cloud_controller.api.errors import unavailable
+from paas.cloud_controller.broker.client import Brokers
 from paas.cloud_controller.config import Config
 from paas.cloud_controller.placement.pool import DeaPool
 from paas.cloud_controller.placement.stagers import StagerPool
+from paas.cloud_controller.roles.directory import Directory
 from paas.cloud_controller.sealing import Sealer
 from paas.database.engine import Database
 from paas.tokens.verify import Verifier
@@ -34,6 +36,8 @@ class Platform:
     blobs: BlobStore
     deas: DeaPool
     stagers: StagerPool
+    directory: Directory
+    brokers: Brokers
     connected_bus: Bus | None = None
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     """This process, as it names itself in leases."""

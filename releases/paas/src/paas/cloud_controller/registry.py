@@ -23,6 +23,7 @@ from paas.cloud_controller.processes import stats as process_stats
 from paas.cloud_controller.root import endpoints as root
 from paas.cloud_controller.stacks import endpoints as stacks
 from paas.cloud_controller.staging import stage as staging
+from paas.cloud_controller.tenancy import TENANCY_ENDPOINTS, TENANCY_WORKS
 
 ENDPOINTS: list[Endpoint] = [
     *root.ENDPOINTS,
@@ -42,6 +43,7 @@ ENDPOINTS: list[Endpoint] = [
     *buildpacks.ENDPOINTS,
     *buildpack_upload.ENDPOINTS,
     *stacks.ENDPOINTS,
+    *TENANCY_ENDPOINTS,
 ]
 
 WORKS: dict[str, Work] = {
@@ -51,5 +53,6 @@ WORKS: dict[str, Work] = {
     **buildpacks.WORKS,
     **buildpack_upload.WORKS,
     **staging.WORKS,
+    **TENANCY_WORKS,
 }
 """Operation -> the work of its jobs."""

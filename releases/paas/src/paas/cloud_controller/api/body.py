@@ -58,6 +58,9 @@ class Metadata(Body, frozen=True, kw_only=True):
 
 def decode(raw: bytes, kind: type[B]) -> B:
     """The body as `kind`; 400 where it is no JSON, 422 with the place where it is of another shape."""
+    if b"\\u0000" in raw or b"\0" in raw:
+        # no text in the database can hold it
+        raise parse_error("the body has a character NUL (\\u0000), which no value may have")
     try:
         return msgspec.json.decode(raw or b"{}", type=kind)
     except msgspec.ValidationError as error:

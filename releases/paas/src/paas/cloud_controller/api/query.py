@@ -31,6 +31,8 @@ class Query:
         fields: dict[str, list[str]] = {}
         page, per_page, order, include = 1, PER_PAGE, "", list[str]()
         for name, value in items:
+            if "\0" in value:
+                raise bad_query(f"{name.replace(chr(0), '')} has a character NUL, which no value has")
             if name == "page":
                 page = _number(name, value, 1, 2**31)
             elif name == "per_page":

@@ -12,6 +12,7 @@ from paas.cloud_controller.instances.environment import services_of, vcap_applic
 from paas.cloud_controller.instances.uris import uris_of
 from paas.cloud_controller.platform import Platform
 from paas.cloud_controller.schema import apps, droplets, organizations, processes, spaces
+from paas.cloud_controller.security_groups.rules import egress_rules
 from paas.database.transaction import Transaction
 from paas.messages.dea import HealthCheck, Limits, Start
 
@@ -88,6 +89,7 @@ async def start_message(platform: Platform, db: Transaction, process: str, versi
         cc_partition=platform.config.cc_partition,
         stack=row.droplet_stack or row.app_stack or platform.config.defaults.stack,
         vcap_application=application,
+        egress_network_rules=await egress_rules(db, row.space_guid),
         health_check=health_check(row.health_check, row.type),
         process_type=row.type,
     )

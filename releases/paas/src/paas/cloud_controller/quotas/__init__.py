@@ -1,1 +1,1 @@
-"""Quotas: how much an organization or a space may use."""
+"""Quotas of organizations and spaces: what they are, and that they hold."""

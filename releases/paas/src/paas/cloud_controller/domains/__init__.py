@@ -1,0 +1,1 @@
+"""Domains: names below which routes are made."""

@@ -1,0 +1,1 @@
+"""Feature flags: what ordinary users may do at all."""

@@ -1,0 +1,1 @@
+"""Organizations: who pays, and what belongs together."""

@@ -1,0 +1,1 @@
+"""Routes: addresses, and the apps that they lead to."""

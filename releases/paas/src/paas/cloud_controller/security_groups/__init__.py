@@ -1,0 +1,1 @@
+"""Security groups: where apps may connect to."""

@@ -1,0 +1,1 @@
+"""Spaces: where apps, routes and services live."""

@@ -34,7 +34,7 @@ class Api:
         return answer.json() if answer.content else None
 
     async def get(self, path: str, **query: Any) -> Any:
-        return await self._good("GET", path, params=query)
+        return await self._good("GET", path, params=query or None)
 
     async def post(self, path: str, body: Any = None, **more: Any) -> Any:
         return await self._good("POST", path, body, **more)

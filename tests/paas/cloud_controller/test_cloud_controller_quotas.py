@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from typing import Any
 
 import psycopg
@@ -116,31 +115,22 @@ async def test_what_started_apps_use_counts(
     instances: int,
     words: str,
 ) -> None:
-    from paas.cloud_controller.api.errors import ApiError
-    from paas.cloud_controller.quotas.apps import check_app_quota, check_started
-    from paas.database.config import DatabaseConfig
-    from paas.database.engine import Database
-
     await quota(admin, org, apps=limits)
-    app, process = str(uuid.uuid4()), str(uuid.uuid4())
+    app = await admin.post("/v3/apps", {"name": "a", "relationships": {"space": to(room)}})
+    scale = f"/v3/apps/{app['guid']}/processes/web/actions/scale"
+    size = {"memory_in_mb": memory, "instances": instances}
+    # a stopped app may be of any size: it is the start that counts
+    await admin.post(scale, size)
     with psycopg.connect(controller.database, autocommit=True) as db:
-        db.execute("INSERT INTO apps (guid, name, space_guid, state) VALUES (%s, 'a', %s, 'STARTED')", [app, room])
-        db.execute(
-            "INSERT INTO processes (guid, app_guid, version, instances, memory_in_mb) VALUES (%s, %s, 'v', %s, %s)",
-            [process, app, instances, memory],
-        )
-    database = await Database.open(DatabaseConfig(url=controller.config["database"]["url"]), "cloud_controller")
-    try:
-        for check in (
-            lambda db: check_started(db, room, app),
-            lambda db: check_app_quota(db, room, "", instances=instances, memory=memory),
-        ):
-            async with database.begin() as db:
-                if words:
-                    with pytest.raises(ApiError) as raised:
-                        await check(db)
-                    assert raised.value.detail == words
-                else:
-                    await check(db)
-    finally:
-        await database.close()
+        db.execute("UPDATE apps SET droplet_guid = 'one' WHERE guid = %s", [app["guid"]])
+    start = f"/v3/apps/{app['guid']}/actions/start"
+    if not words:
+        assert (await admin.post(start))["state"] == "STARTED"
+        over = await admin.fail(422, "POST", scale, {"instances": instances + 1})
+        assert over["detail"] == "memory quota_exceeded"
+        return
+    assert (await admin.fail(422, "POST", start))["detail"] == words
+    assert (await admin.get(f"/v3/apps/{app['guid']}"))["state"] == "STOPPED"
+    await admin.post(scale, {"memory_in_mb": 64, "instances": 1})
+    await admin.post(start)
+    assert (await admin.fail(422, "POST", scale, size))["detail"] == words

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import gzip
 import hashlib
-import io
 import os
 import shutil
 import subprocess
@@ -20,8 +19,8 @@ from pathlib import Path
 
 import yaml
 
-from stemcells import disk, initramfs, ova, overlay, tree
-from stemcells.recipe import Machine, Recipe, RecipeError, load
+from stemcells import archive, disk, initramfs, ova, overlay, tree
+from stemcells.recipe import HERE, Machine, Recipe, RecipeError, load
 
 DISK_PROPERTIES = {"disk_format": "qcow2", "container_format": "bare", "os_type": "linux", "architecture": "x86_64"}
 """In the words of OpenStack's stemcells, as glance takes them."""
@@ -77,7 +76,7 @@ def build(
         root = tree.make(recipe, recipe.chosen(extras or []), place, say)
         added = overlay.entries(recipe, program.read_bytes())
         number = version or recipe.version
-        finished = place / f"stemcell-{_digest(recipe, number, root.digest, added, program)}.tgz"
+        finished = place / f"stemcell-{_digest(recipe, number, root.digest, added, program, vsphere=vsphere)}.tgz"
         cached = finished.is_file()
         if not cached:
             say("adding the agent and the units, packing the stemcell")
@@ -86,12 +85,22 @@ def build(
             except ValueError as error:
                 raise RecipeError(f"{recipe.path}: {error}") from error
             # The image is the cached tree with one gzip member more (RFC 1952, 2.2: members simply follow each other).
-            image = root.archive.read_bytes() + gzip.compress(more, recipe.compression, mtime=0)
+            image = work / "tree.tgz"
+            shutil.copyfile(root.archive, image)
+            with image.open("ab") as file:
+                file.write(gzip.compress(more, recipe.compression, mtime=0))
             if recipe.machine:
                 say(f"making a disk of {recipe.machine.size} MiB")
                 image = _disk_image(recipe, recipe.machine, image, work, vsphere=vsphere)
             properties = OVA_PROPERTIES if vsphere else DISK_PROPERTIES if recipe.machine else {}
-            _pack(recipe, number, root, image, properties, work / "stemcell.tgz")
+            manifest = {
+                "name": recipe.name,
+                "version": number,
+                "operating_system": recipe.operating_system,
+                "stemcell_formats": recipe.formats,
+                "cloud_properties": dict(properties),
+            }
+            archive.stemcell(work / "stemcell.tgz", manifest, image, root.packages)
             (work / "stemcell.tgz").rename(finished)
         finished.touch()
         (root.archive.parent).touch()
@@ -112,16 +121,19 @@ def build_agent(out: Path, say: Callable[[str], None]) -> Path:
     return out
 
 
-def _digest(recipe: Recipe, version: str, root: str, added: list[overlay.Entry], program: Path) -> str:
+def _digest(
+    recipe: Recipe, version: str, root: str, added: list[overlay.Entry], program: Path, *, vsphere: bool
+) -> str:
     """Digest of a stemcell's inputs. The agent counts by the contents of its archive, not by the time of packing."""
     if not zipfile.is_zipfile(program):
         raise RecipeError(f"{program}: not a zip archive, so no agent")
     digest = hashlib.sha256(f"{recipe.name}\0{version}\0{root}\0{recipe.formats}\0".encode())
     if recipe.machine:
         digest.update(f"{recipe.machine.size}\0{recipe.machine.modules}\0{initramfs.SCRIPT}".encode())
-        digest.update(Path(disk.__file__).read_bytes() + Path(ova.__file__).read_bytes())
-    with zipfile.ZipFile(program) as archive:
-        for info in sorted(archive.infolist(), key=lambda info: info.filename):
+        for module in ("disk.py", "ova.py") if vsphere else ("disk.py",):
+            digest.update((HERE / module).read_bytes())
+    with zipfile.ZipFile(program) as program_files:
+        for info in sorted(program_files.infolist(), key=lambda info: info.filename):
             digest.update(f"{info.filename}\0{info.CRC}\0{info.file_size}\0".encode())
     for entry in added:
         if entry.path != overlay.AGENT:
@@ -129,55 +141,21 @@ def _digest(recipe: Recipe, version: str, root: str, added: list[overlay.Entry],
     return digest.hexdigest()[:16]
 
 
-def _disk_image(recipe: Recipe, machine: Machine, tree_image: bytes, work: Path, *, vsphere: bool) -> bytes:
+def _disk_image(recipe: Recipe, machine: Machine, tree_image: Path, work: Path, *, vsphere: bool) -> Path:
     """A tar.gz with the disk as root.img, the form that stemcells of QEMU's clouds have; or with what makes it an OVA."""
     root = work / "root"
     root.mkdir()
     command = ["tar", "-xzf", "-", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-p", "-C", str(root)]
-    done = subprocess.run(command, input=tree_image, capture_output=True, check=False)
+    with tree_image.open("rb") as file:
+        done = subprocess.run(command, stdin=file, capture_output=True, check=False)
     if done.returncode != 0:
         raise RecipeError(f"the tree cannot be unpacked: {done.stderr.decode().strip()[-500:]}")
     disk.make(root, machine, recipe.compression, work / "root.img")
-    if vsphere:  # its disk is compressed already
-        return _archive(ova.image(work / "root.img", machine.size, work), 0)
-    return _archive({"root.img": (work / "root.img").read_bytes()}, recipe.compression)
-
-
-def _archive(files: dict[str, bytes], compression: int) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=compression, format=tarfile.GNU_FORMAT) as archive:
-        for name, data in files.items():
-            info = tarfile.TarInfo(name)
-            info.size, info.mtime, info.uname, info.gname = len(data), overlay.EPOCH, "root", "root"
-            archive.addfile(info, io.BytesIO(data))
-    return buffer.getvalue()
-
-
-def _pack(
-    recipe: Recipe, version: str, root: tree.Tree, image: bytes, properties: dict[str, str], target: Path
-) -> None:
-    manifest = {
-        "name": recipe.name,
-        "version": version,
-        "api_version": 3,
-        "bosh_protocol": "1",
-        "operating_system": recipe.operating_system,
-        "sha1": hashlib.sha1(image, usedforsecurity=False).hexdigest(),
-        "stemcell_formats": recipe.formats,
-        "cloud_properties": dict(properties),
-    }
-    parts = [
-        ("stemcell.MF", yaml.safe_dump(manifest, sort_keys=False).encode()),
-        ("packages.txt", root.packages.read_bytes()),
-        ("image", image),
-    ]
-    # The image is compressed already, so the outer archive is gzip in form only.
-    with tarfile.open(target, "w:gz", compresslevel=0, format=tarfile.GNU_FORMAT) as archive:
-        for name, data in parts:
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            info.mtime = overlay.EPOCH
-            archive.addfile(info, io.BytesIO(data))
+    files = ova.image(work / "root.img", machine.size, work) if vsphere else [work / "root.img"]
+    packed = work / "image.tgz"
+    # a streamed disk is compressed already
+    archive.write(packed, [(path.name, path) for path in files], 0 if vsphere else recipe.compression)
+    return packed
 
 
 def _image_sha1(path: Path) -> str:

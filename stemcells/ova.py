@@ -50,7 +50,7 @@ ITEMS = (
 """The virtual hardware, by the names of CIM's resource allocation settings, in the order that their schema wants."""
 
 
-def descriptor(size: int, capacity: int, disk: str = DISK) -> str:
+def descriptor(size: int, capacity: int) -> str:
     """Of a VM with one disk: `size` bytes in the archive, `capacity` MiB for the guest."""
     items = "".join(
         "<Item>" + "".join(f"<rasd:{key}>{value}</rasd:{key}>" for key, value in item.items()) + "</Item>"
@@ -61,7 +61,7 @@ def descriptor(size: int, capacity: int, disk: str = DISK) -> str:
         f'<?xml version="1.0"?><Envelope xmlns="{SCHEMAS}/ovf/envelope/1" xmlns:ovf="{SCHEMAS}/ovf/envelope/1" '
         f'xmlns:rasd="{SCHEMAS}/wbem/wscim/1/cim-schema/2/CIM_ResourceAllocationSettingData" '
         f'xmlns:vssd="{SCHEMAS}/wbem/wscim/1/cim-schema/2/CIM_VirtualSystemSettingData">'
-        f'<References><File ovf:href="{disk}" ovf:id="file1" ovf:size="{size}"/></References>'
+        f'<References><File ovf:href="{DISK}" ovf:id="file1" ovf:size="{size}"/></References>'
         f'<DiskSection><Info>Disks</Info><Disk ovf:capacity="{capacity}" ovf:capacityAllocationUnits="byte * 2^20" '
         f'ovf:diskId="vmdisk1" ovf:fileRef="file1" ovf:format="{streamed}"/></DiskSection>'
         '<NetworkSection><Info>Networks</Info><Network ovf:name="bosh"><Description>Any</Description></Network></NetworkSection>'
@@ -73,14 +73,18 @@ def descriptor(size: int, capacity: int, disk: str = DISK) -> str:
     )
 
 
-def image(disk: Path, capacity: int, work: Path) -> dict[str, bytes]:
-    """The files of the archive, from a disk that qemu-img reads, of `capacity` MiB. RecipeError if it cannot be converted."""
-    vmdk = work / DISK
+def image(disk: Path, capacity: int, work: Path) -> list[Path]:
+    """The files of the archive in their order, written to `work`, from a disk that qemu-img reads, of `capacity` MiB. RecipeError if it cannot be converted."""
+    described, digests, vmdk = work / "image.ovf", work / "image.mf", work / DISK
     command = ["qemu-img", "convert", "-O", "vmdk", "-o", "subformat=streamOptimized,adapter_type=lsilogic"]
     done = subprocess.run([*command, str(disk), str(vmdk)], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RecipeError(f"qemu-img: {done.stderr.strip()[-500:]}")
-    files = {"image.ovf": descriptor(vmdk.stat().st_size, capacity).encode(), DISK: vmdk.read_bytes()}
-    digests = "".join(f"SHA256({name})= {hashlib.sha256(data).hexdigest()}\n" for name, data in files.items())
-    # a descriptor is followed by its digests, as readers of such archives expect it
-    return {"image.ovf": files["image.ovf"], "image.mf": digests.encode(), DISK: files[DISK]}
+    described.write_text(descriptor(vmdk.stat().st_size, capacity))
+    digests.write_text("".join(f"SHA256({path.name})= {_sha256(path)}\n" for path in (described, vmdk)))
+    return [described, digests, vmdk]  # a descriptor is followed by its digests, as readers of such archives expect it
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

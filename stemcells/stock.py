@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import base64
 import gzip
-import hashlib
-import io
-import tarfile
+import tempfile
 from pathlib import Path
 
 import yaml
 
-from stemcells import overlay
+from stemcells import archive, overlay
 from stemcells.recipe import HERE, RecipeError
 
 USER_DATA = "user-data"
@@ -33,11 +31,13 @@ say "begins"
 if ! command -v monit >/dev/null; then
     say "monit is not in the image: it is installed by the image's package manager"
     if command -v apt-get >/dev/null; then
-        DEBIAN_FRONTEND=noninteractive sh -c 'apt-get -q update && apt-get -q -y --no-install-recommends install monit' ||
-            say "monit could not be installed; use an image that holds it, or a network with a package mirror"
-    elif command -v dnf >/dev/null; then
-        dnf -q -y install monit || say "monit could not be installed; use an image that holds it, or a network with a package mirror"
+        install='apt-get -q update && apt-get -q -y --no-install-recommends install monit'
+    else
+        install='dnf -q -y install monit'
     fi
+    # A network without a mirror lets them wait for minutes; the agent comes up in any case, and can be asked.
+    DEBIAN_FRONTEND=noninteractive timeout 90 sh -c "$install" ||
+        say "monit could not be installed; use an image that holds it, or a network with a package mirror"
 fi
 # The distribution's own way to start monit makes room for the unit that reads the agent's configuration.
 rm -f /etc/init.d/monit
@@ -59,27 +59,17 @@ def build(image: Path, name: str, version: str, operating_system: str, agent: by
     """Write the stemcell of the disk `image` (qcow2 or raw, whole) to `out`. RecipeError if it is none."""
     if not image.is_file() or image.stat().st_size < 512:
         raise RecipeError(f"{image}: no disk image; give a qcow2 or raw file of a stock cloud image with cloud-init")
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=4, format=tarfile.GNU_FORMAT) as archive:
-        _add(archive, USER_DATA, user_data(agent))
-        info = archive.gettarinfo(str(image), "root.img")
-        info.mtime, info.uid, info.gid, info.uname, info.gname = overlay.EPOCH, 0, 0, "root", "root"
-        with image.open("rb") as file:
-            archive.addfile(info, file)
-    packed = buffer.getvalue()
-    manifest = {
-        "name": name,
-        "version": version,
-        "api_version": 3,
-        "bosh_protocol": "1",
-        "operating_system": operating_system,
-        "sha1": hashlib.sha1(packed, usedforsecurity=False).hexdigest(),
-        "stemcell_formats": ["libvirt-qcow2"],
-        "cloud_properties": {},
-    }
-    with tarfile.open(out, "w:gz", compresslevel=0, format=tarfile.GNU_FORMAT) as archive:
-        _add(archive, "stemcell.MF", yaml.safe_dump(manifest, sort_keys=False).encode())
-        _add(archive, "image", packed)
+    with tempfile.TemporaryDirectory(prefix="stock-", dir=out.parent) as work:
+        packed = Path(work) / "image.tgz"
+        archive.write(packed, [(USER_DATA, user_data(agent)), ("root.img", image)], 4)
+        manifest = {
+            "name": name,
+            "version": version,
+            "operating_system": operating_system,
+            "stemcell_formats": ["libvirt-qcow2"],
+            "cloud_properties": {},
+        }
+        archive.stemcell(out, manifest, packed)
 
 
 def user_data(agent: bytes) -> bytes:
@@ -95,10 +85,3 @@ def user_data(agent: bytes) -> bytes:
 def _file(path: str, data: bytes, mode: int) -> dict[str, str]:
     content = base64.b64encode(gzip.compress(data, 9, mtime=0)).decode()
     return {"path": path, "permissions": f"0{mode:o}", "encoding": "gz+b64", "content": content}
-
-
-def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
-    info = tarfile.TarInfo(name)
-    info.size = len(data)
-    info.mtime = overlay.EPOCH
-    archive.addfile(info, io.BytesIO(data))

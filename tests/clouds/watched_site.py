@@ -33,19 +33,10 @@ class WatchedSite(CloudSite):
         raise NotImplementedError
 
     def watch(self):
-        command = [
-            sys.executable, "-m", "lab.watcher", *self.cloud_words(),
-            "--lab", str(self.record.lab), "--dir", str(self.directory / "vms"),
-        ]  # fmt: skip
-        with (self.directory / "watcher.log").open("ab") as log:
-            self.watcher = subprocess.Popen(
-                self.lab.command(command), cwd=TREE, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
-        self.record.keep("watcher", self.watcher)
+        self.watcher = begin_watcher(self, "watcher", self.directory / "vms", *self.cloud_words())
 
     def unwatch(self):
-        self.watcher.send_signal(signal.SIGTERM)
-        self.watcher.wait(20)
+        end_watcher(self.watcher)
 
     def open(self, stemcell, cloud_config):
         self.watch()
@@ -107,6 +98,22 @@ class WatchedSite(CloudSite):
             self.unwatch()
         self.leave()
         super().down()
+
+
+def begin_watcher(site, name, folder, *words):
+    """A process in the lab of a site that boots a cloud's VMs; `words`: the cloud's name and options."""
+    command = [sys.executable, "-m", "lab.watcher", *words, "--lab", str(site.record.lab), "--dir", str(folder)]
+    with (site.directory / f"{name}.log").open("ab") as log:
+        watcher = subprocess.Popen(
+            site.lab.command(command), cwd=TREE, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
+    site.record.keep(name, watcher)
+    return watcher
+
+
+def end_watcher(watcher):
+    watcher.send_signal(signal.SIGTERM)
+    watcher.wait(20)
 
 
 def error_of(finished):

@@ -1,33 +1,59 @@
-"""What a site stands on: its directory, its lab, and a way into that."""
+"""What a site stands on: its directory, its lab, and a way into that; and how a site comes to stand there."""
 
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+import shutil
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 import lab as lab_room
 from lab.demo.record import Record
-from lab.demo.site import write_site
+from lab.demo.site import API_PORT, write_site
+from lab.forward import Forwarding
+from tests.e2e.lab.host import Host
 from tests.e2e.lab.inside import Inside
-from tests.e2e.lab.site import RUNS
+from tests.e2e.lab.site import RUNS, Site
 from tests.e2e.loopback.api import Api
+
+Standing = TypeVar("Standing", bound=Site)
 
 
 @dataclass
 class Ground:
-    """A lab that is up, in a directory of its own."""
+    """A lab that is up, in a directory of its own. `ends`: what goes with it, until a site stands that sees to it."""
 
     directory: Path
     record: Record
     lab: lab_room.Lab
     inside: Inside
+    ends: ExitStack = field(default_factory=ExitStack)
+    site: Site | None = None
 
     @classmethod
-    def make(cls, kind: str) -> Ground:
+    @contextmanager
+    def laid(cls, kind: str) -> Generator[Ground]:
+        """For a site that is built in the `with`; if that fails, nothing is left of it."""
+        ground = cls._make(kind)
+        try:
+            yield ground
+        except BaseException:
+            if ground.site is not None:
+                ground.site.down()
+            else:
+                ground.ends.close()
+                ground.inside.close()
+                ground.lab.down()
+                shutil.rmtree(ground.directory, ignore_errors=True)
+            raise
+
+    @classmethod
+    def _make(cls, kind: str) -> Ground:
         name = f"{kind}-{secrets.token_hex(3)}"
         directory = RUNS / name
         (directory / "home").mkdir(parents=True)
@@ -43,6 +69,20 @@ class Ground:
         config.write_text(yaml.safe_dump({**document, **more}, sort_keys=False))
         return config
 
-    def api(self, port: int) -> Api:
+    def forward(self, *ports: int) -> Forwarding:
+        """Of the director's API, then of ports on the lab's loopback; from the test process."""
+        forwarding = Forwarding.start(
+            self.lab, [(0, self.lab.address, API_PORT), *((0, "127.0.0.1", one) for one in ports)]
+        )
+        self.ends.callback(forwarding.stop)
+        return forwarding
+
+    def stand(self, kind: type[Standing], config: Path, forwarding: Forwarding, state: Path, **own: Any) -> Standing:
+        """The site, with `own` beside what all have: it is not open yet. `state`: where the VMs of the lab's libvirt are kept."""
         ca = self.directory / "certificates" / "api" / "ca.pem"
-        return Api(f"https://127.0.0.1:{port}", ca, "admin", (self.directory / "password").read_text().strip())
+        password = (self.directory / "password").read_text().strip()
+        api = Api(f"https://127.0.0.1:{forwarding.ports[0]}", ca, "admin", password)
+        host = Host(self.lab, state)
+        site = kind(self.directory, self.lab, self.record, config, forwarding, api, host, self.inside, **own)
+        self.site = site
+        return site

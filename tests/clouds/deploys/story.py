@@ -6,37 +6,17 @@ Each cloud's tests go along with it, and ask their cloud besides what it alone c
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any
 
-from tests.clouds.deploys.cloud_site import Row
+from tests.clouds.deploys.cloud_site import CloudSite, Row
 from tests.e2e.lab.calls import agent_calls, agent_calls_by_agent, cpi_calls
-from tests.e2e.lab.inside import Inside
 from tests.e2e.lab.shop import NAME, manifest
-from tests.e2e.loopback.api import Api, Finished, running
+from tests.e2e.loopback.api import Finished, running
 
 STORE = "/var/vcap/store"
 BALLAST = f"{STORE}/ballast"
 """A file of noise on the persistent disk."""
-
-
-class Cloud(Protocol):
-    """What the story asks of a site, see `cloud_site.CloudSite`."""
-
-    PATIENCE: ClassVar[float]
-    api: Api
-    inside: Inside
-
-    def vms(self) -> set[str]: ...
-    def boots(self) -> Mapping[str, object]: ...
-    def disks(self) -> set[str]: ...
-    def stemcell(self, version: str) -> Path: ...
-    def run(self, row: Row, script: str) -> str: ...
-    def group(self, name: str) -> list[Row]: ...
-    def remove_all(self) -> None: ...
-    def cli(self, *words: str, seconds: float = ...) -> object: ...
 
 
 @dataclass(frozen=True)
@@ -51,12 +31,12 @@ class Step:
 class Story:
     """One store and some web fronts, from step to step. `first`: how they came to be; `wanted`: what the manifest has now."""
 
-    cloud: Cloud
+    cloud: CloudSite
     first: Finished
     wanted: dict[str, Any] = field(default_factory=dict[str, Any])
 
     @classmethod
-    def begin(cls, cloud: Cloud, **wanted: Any) -> Story:
+    def begin(cls, cloud: CloudSite, **wanted: Any) -> Story:
         """The deployment from nothing."""
         cloud.remove_all()
         return cls(cloud, _deploy(cloud, wanted), wanted)
@@ -210,7 +190,7 @@ class Story:
         return self.cloud.run(store, f"sha256sum < {BALLAST}")
 
 
-def deletion_leaves_the_disk_alone(cloud: Cloud) -> None:
+def deletion_leaves_the_disk_alone(cloud: CloudSite) -> None:
     """And the disk's deletion nothing."""
     rows, others = cloud.api.instances(NAME), {one["disk_cid"] for one in cloud.api.get("/disks")}
     [disk] = [cid for row in rows for cid in row["disk_cids"]]
@@ -224,7 +204,7 @@ def deletion_leaves_the_disk_alone(cloud: Cloud) -> None:
     assert cloud.disks() == others
 
 
-def _deploy(cloud: Cloud, wanted: dict[str, Any]) -> Finished:
+def _deploy(cloud: CloudSite, wanted: dict[str, Any]) -> Finished:
     """`disk`: the store's disk type; the rest as `shop.manifest` takes it."""
     document = manifest(**{key: value for key, value in wanted.items() if key != "disk"})
     if "disk" in wanted:

@@ -64,10 +64,12 @@ def _usage(authority: bool) -> x509.KeyUsage:
     )
 
 
-def bus_env(folder: Path) -> dict[str, object]:
-    """The env of a VM whose agent is given a bus: nobody listens there, and it goes on seeking."""
-    folder.mkdir()
-    Authority(folder).issue("agent", "agent")
+def bus_env(folder: Path, authority: Authority | None = None) -> dict[str, object]:
+    """The env of a VM whose agent is given a bus. Without an authority nobody listens there, and it goes on seeking."""
+    if authority is None:
+        folder.mkdir()
+        authority = Authority(folder)
+    authority.issue("agent", "agent")
     names = {"ca": "cacert.pem", "certificate": "agentcert.pem", "private_key": "agentkey.pem"}
     certificate = {key: (folder / name).read_text() for key, name in names.items()}
     return {"mbus": {"urls": [f"nats://{HOST}:4222"], "cert": certificate}}

@@ -5,17 +5,12 @@ CPI configs, cloud config and manifest are those of `manifests/`, with the lab's
 from __future__ import annotations
 
 import dataclasses
-import shutil
-import signal
 import socket
-import subprocess
-import sys
 
 import yaml
 
 from lab.demo.record import TREE
-from lab.demo.site import API_PORT, write_site
-from lab.forward import Forwarding
+from lab.demo.site import write_site
 from lab.openstack import stemcell as openstack_stemcell
 from lab.openstack.stack import APIS
 from lab.vsphere import server
@@ -25,7 +20,7 @@ from tests.clouds.openstack.fault_proxy import FaultProxy
 from tests.clouds.openstack.tenant import Tenant
 from tests.clouds.vsphere import faulty_wire
 from tests.clouds.vsphere.vcenter_api import Api as VcenterApi
-from tests.e2e.lab.host import Host
+from tests.clouds.watched_site import begin_watcher, end_watcher
 from tests.e2e.lab.site import Site
 
 NAME = "cluster"
@@ -47,15 +42,7 @@ class SeveralSite(Site):
 
     def watch(self, cloud, *words):
         folder = self.directory / "vms" / cloud
-        command = [
-            sys.executable, "-m", "lab.watcher", cloud, *words, "--lab", str(self.record.lab), "--dir", str(folder),
-        ]  # fmt: skip
-        with (self.directory / f"watcher-{cloud}.log").open("ab") as log:
-            watcher = subprocess.Popen(
-                self.lab.command(command), cwd=TREE, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
-        self.record.keep(f"watcher-{cloud}", watcher)
-        self.watchers.append(watcher)
+        self.watchers.append(begin_watcher(self, f"watcher-{cloud}", folder, cloud, *words))
 
     def written(self, name, document):
         path = self.directory / name
@@ -141,8 +128,7 @@ class SeveralSite(Site):
     def down(self):
         self.stop()
         for watcher in self.watchers:
-            watcher.send_signal(signal.SIGTERM)
-            watcher.wait(20)
+            end_watcher(watcher)
         faulty_wire.close(self.wire)
         self.seen.close()
         server.down(self.directory / "vcenter")
@@ -166,34 +152,23 @@ def route(lab):
 
 def build(tenant):
     """All of it, running, with stemcells, release and configs; nothing is deployed."""
-    ground = Ground.make("sev")
-    directory, lab, stack = ground.directory, ground.lab, tenant.stack
-    site = None
-    try:
+    with Ground.laid("sev") as ground:
+        directory, lab, stack = ground.directory, ground.lab, tenant.stack
         route(lab)
         for folder in (stack.path("volumes"), stack.path("nova"), directory / "vcenter"):
             lab.keep_disks(folder)
         net, _ = tenant.network("10.80.0.0/24")
+        ground.ends.callback(server.down, directory / "vcenter")
         vcenter = server.up(directory / "vcenter", within=lab)
         wire = ground.inside.do(faulty_wire.open_wire, vcenter.address, directory)
         listener = ground.inside.do(socket.create_server, ("127.0.0.1", 0))
         proxy = FaultProxy({api: stack.url(api) for api in APIS}, listener=listener)
         config = write_site(ground.record, lab)  # its CPI is used no more as soon as there is a CPI config
-        port = int(vcenter.address.rpartition(":")[2])
-        forwarding = Forwarding.start(lab, [(0, lab.address, API_PORT), (0, "127.0.0.1", port)])
+        forwarding = ground.forward(int(vcenter.address.rpartition(":")[2]))
         outside = dataclasses.replace(vcenter, url=f"https://127.0.0.1:{forwarding.ports[1]}")
-        site = SeveralSite(
-            directory, lab, ground.record, config, forwarding, ground.api(forwarding.ports[0]),
-            Host(lab, directory / "vms" / "local"), ground.inside, tenant=tenant, net=net, proxy=proxy,
-            seen=VcenterApi(outside), wire=wire,
+        site = ground.stand(
+            SeveralSite, config, forwarding, directory / "vms" / "local",
+            tenant=tenant, net=net, proxy=proxy, seen=VcenterApi(outside), wire=wire,
         )  # fmt: skip
         site.open(vcenter)
-    except BaseException:
-        if site is not None:
-            site.down()
-        else:
-            server.down(directory / "vcenter")
-            lab.down()
-            shutil.rmtree(directory, ignore_errors=True)
-        raise
-    return site
+        return site

@@ -20,7 +20,7 @@ def test_descriptor_and_digests_fit_the_disk(tmp_path: Path) -> None:
     need("qemu-img")
     raw = tmp_path / "disk.raw"
     raw.write_bytes(b"meristem" * 131072)
-    files = ova.image(raw, 1, tmp_path)
+    files = {path.name: path.read_bytes() for path in ova.image(raw, 1, tmp_path)}
     assert list(files) == ["image.ovf", "image.mf", ova.DISK]  # the order that readers of such archives expect
     descriptor = ElementTree.fromstring(files["image.ovf"])
     file, disk = descriptor.find(f".//{OVF}File"), descriptor.find(f".//{OVF}Disk")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,14 +10,11 @@ from xml.etree import ElementTree
 from libvirt import VIR_DOMAIN_METADATA_ELEMENT, virConnect, virStoragePool, virStorageVol
 
 from lab import storage
-from lab.demo.site import API_PORT
-from lab.forward import Forwarding
 from stemcells.build import build as build_stemcell
 from tests.clouds.deploys.cloud_site import CloudSite, Row
 from tests.clouds.deploys.ground import Ground
 from tests.clouds.libvirt.machines import World
 from tests.e2e.lab import shop
-from tests.e2e.lab.host import Host
 from tests.e2e.lab.site import RECIPE
 
 MEMORY, EPHEMERAL = 320, 512
@@ -117,27 +113,15 @@ def cloud_config() -> dict[str, Any]:
 
 def build() -> MachineSite:
     """All of it, running, with stemcell, release and cloud config; nothing is deployed."""
-    ground = Ground.make("qm")
-    directory, lab = ground.directory, ground.lab
-    site = None
-    try:
+    with Ground.laid("qm") as ground:
+        directory, lab = ground.directory, ground.lab
         storage.start(lab.record, directory / "pool")
         world = World(lab, directory, lab.record.name)
         given = {"director_uuid", "request_id", "agent"}
         properties = {key: value for key, value in world.context.items() if key not in given}
         config = ground.configure("libvirt", properties, agent={"agent_wait_timeout": MachineSite.PATIENCE})
-        forwarding = Forwarding.start(lab, [(0, lab.address, API_PORT)])
-        host = Host(lab, directory / "vms")
-        site = MachineSite(
-            directory, lab, ground.record, config, forwarding, ground.api(forwarding.ports[0]), host, ground.inside,
-            world=world, libvirt=world.connection(),
-        )  # fmt: skip
+        site = ground.stand(
+            MachineSite, config, ground.forward(), directory / "vms", world=world, libvirt=world.connection()
+        )
         site.open(site.stemcell("1.0"), cloud_config())
-    except BaseException:
-        if site is not None:
-            site.down()
-        else:
-            lab.down()
-            shutil.rmtree(directory, ignore_errors=True)
-        raise
-    return site
+        return site

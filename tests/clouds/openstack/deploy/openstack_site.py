@@ -6,11 +6,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
 import socket
 
-from lab.demo.site import API_PORT
-from lab.forward import Forwarding
 from lab.openstack.stack import APIS
 from lab.openstack.stemcell import convert
 from tests.clouds.deploys.ground import Ground
@@ -18,7 +15,6 @@ from tests.clouds.openstack.fault_proxy import FaultProxy
 from tests.clouds.openstack.tenant import Tenant
 from tests.clouds.watched_site import WatchedSite
 from tests.e2e.lab import shop
-from tests.e2e.lab.host import Host
 
 
 @dataclasses.dataclass
@@ -33,12 +29,18 @@ class OpenstackSite(WatchedSite):
     def cloud_words(self):
         return ["openstack", "--stack", str(self.tenant.stack.directory), "--network", self.net.id]
 
-    def openstack_stemcell(self, version):
+    def stemcell(self, version):
         out = self.directory / f"openstack-{version}.tgz"
         return out if out.exists() else convert(self.build_stemcell(version), out)
 
     def inventory(self):
         return self.tenant.inventory()
+
+    def vms(self):
+        return set(self.servers())
+
+    def disks(self):
+        return set(self.volumes())
 
     def servers(self):
         """All that nova has of the project, by id, with everything that it tells."""
@@ -46,6 +48,10 @@ class OpenstackSite(WatchedSite):
 
     def volumes(self):
         return {one.id: one for one in self.tenant.member.block_storage.volumes()}
+
+    def attached(self, row):
+        """The volumes that nova has attached to a VM."""
+        return [one.volume_id for one in self.tenant.member.compute.volume_attachments(row["vm_cid"])]
 
     def ports(self):
         """Of the network that VMs are on, by id."""
@@ -77,32 +83,28 @@ def cloud_config(net, flavor):
 
 def build(tenant):
     """All of it, running, with stemcell, release and cloud config; nothing is deployed."""
-    ground = Ground.make("os")
-    directory, lab, stack = ground.directory, ground.lab, tenant.stack
-    for folder in ("volumes", "nova"):
-        lab.keep_disks(stack.path(folder))
-    net, _ = tenant.network(lab.record.cidr)
-    flavor = tenant.flavor("deployed", vcpus=1, ram=256, disk=3, ephemeral=1)
-    tenant.flavors.append(flavor)
-    listener = ground.inside.do(socket.create_server, ("127.0.0.1", 0))
-    proxy = FaultProxy({api: stack.url(api) for api in APIS}, listener=listener)
-    site = None
-    try:
+    with Ground.laid("os") as ground:
+        directory, lab, stack = ground.directory, ground.lab, tenant.stack
+        for folder in ("volumes", "nova"):
+            lab.keep_disks(stack.path(folder))
+        net, _ = tenant.network(lab.record.cidr)
+        flavor = tenant.flavor("deployed", vcpus=1, ram=256, disk=3, ephemeral=1)
+        tenant.flavors.append(flavor)
+        listener = ground.inside.do(socket.create_server, ("127.0.0.1", 0))
+        proxy = FaultProxy({api: stack.url(api) for api in APIS}, listener=listener)
+        ground.ends.callback(proxy.close)
         properties = {key: value for key, value in tenant.properties.items() if key != "agent"}
         properties |= {"auth_url": proxy.auth_url, "config_drive": "cdrom", "use_dhcp": False}
         config = ground.configure("openstack", properties)
-        forwarding = Forwarding.start(lab, [(0, lab.address, API_PORT)])
-        site = OpenstackSite(
-            directory, lab, ground.record, config, forwarding, ground.api(forwarding.ports[0]),
-            Host(lab, directory / "vms"), ground.inside, tenant=tenant, proxy=proxy, net=net, flavor=flavor,
-        )  # fmt: skip
-        site.open(site.openstack_stemcell("1.0"), cloud_config(net, flavor))
-    except BaseException:
-        if site is not None:
-            site.down()
-        else:
-            proxy.close()
-            lab.down()
-            shutil.rmtree(directory, ignore_errors=True)
-        raise
-    return site
+        site = ground.stand(
+            OpenstackSite,
+            config,
+            ground.forward(),
+            directory / "vms",
+            tenant=tenant,
+            proxy=proxy,
+            net=net,
+            flavor=flavor,
+        )
+        site.open(site.stemcell("1.0"), cloud_config(net, flavor))
+        return site

@@ -6,10 +6,9 @@ import threading
 
 import pytest
 
-from lab import cgroups
+from tests.clouds.deploys.kills import kill_the_director, kill_the_worker
 from tests.clouds.watched_site import error_of, meanwhile
 from tests.e2e.lab.shop import NAME, manifest
-from tests.e2e.lab.site import until
 from tests.e2e.loopback.api import running
 
 SERVERS, PORTS = "nova/v2.1/servers$", "neutron/v2.0/ports$"
@@ -58,21 +57,11 @@ def test_a_lost_answer_in_a_deploy(site, path):
 
 
 def test_the_worker_is_killed_in_the_middle_of_a_deploy(site):
-    fault = site.proxy.fault("POST", SERVERS, delay=1)
-    with meanwhile(lambda: fault.met, lambda: [cgroups.kill_pid(pid) for pid in site.workers()]):
-        grown(site)
+    kill_the_worker(site, site.proxy.fault("POST", SERVERS, delay=1), wanted(2))
 
 
 def test_the_director_is_killed_in_the_middle_of_a_deploy(site):
-    fault = site.proxy.fault("POST", SERVERS, delay=1)
-    task = site.begin(wanted(2))
-    until("the server is under way", 60, lambda: fault.met, pause=0.01)
-    site.director.kill()
-    site.death(10)
-    site.start()
-    site.ready()
-    site.api.wait(task)
-    assert running(site.api.instances(NAME)) == {"store/0", "web/0", "web/1"}
+    kill_the_director(site, site.proxy.fault("POST", SERVERS, delay=1), wanted(2))
 
 
 def test_a_quota_ends_the_deploy_with_one_clear_error(site):

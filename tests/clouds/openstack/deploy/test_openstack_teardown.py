@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from lab import loops
+from tests.clouds.deploys.story import deletion_leaves_the_disk_alone
+from tests.e2e.lab.shop import manifest
 from tests.e2e.lab.site import until
+
+
+def test_deletion_leaves_the_disk_alone(site):
+    wanted = manifest(web=1, stemcell="latest")
+    wanted["instance_groups"][0]["persistent_disk_type"] = "bigger"  # as an earlier file leaves it
+    site.api.deploy(wanted)
+    deletion_leaves_the_disk_alone(site)
 
 
 def test_nothing_is_left(site):

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 from pyVmomi import vim
 
-from lab import cgroups
+from tests.clouds.deploys.kills import kill_the_director, kill_the_worker
 from tests.clouds.vsphere.deploy.vsphere_site import DISK_STORE, DISKS
 from tests.clouds.watched_site import error_of, meanwhile
 from tests.e2e.lab.shop import NAME, manifest
@@ -116,21 +116,11 @@ def test_the_session_ends_in_the_middle(site):
 
 
 def test_the_worker_is_killed_in_the_middle(site):
-    fault = site.wire.fault("CloneVM_Task", "slow", seconds=1)
-    with meanwhile(lambda: fault.met, lambda: [cgroups.kill_pid(pid) for pid in site.workers()]):
-        grown(site)
+    kill_the_worker(site, site.wire.fault("CloneVM_Task", "slow", seconds=1), shop_of(2))
 
 
 def test_the_director_is_killed_in_the_middle(site):
-    fault = site.wire.fault("CloneVM_Task", "slow", seconds=1)
-    task = site.begin(shop_of(2))
-    until("the clone is under way", 60, lambda: fault.met, pause=0.01)
-    site.director.kill()
-    site.death(10)
-    site.start()
-    site.ready()
-    site.api.wait(task, seconds=240)
-    assert running(site.api.instances(NAME)) == {"store/0", "web/0", "web/1"}
+    kill_the_director(site, site.wire.fault("CloneVM_Task", "slow", seconds=1), shop_of(2))
 
 
 def test_a_full_datastore_ends_the_deploy_with_one_clear_error(site):

@@ -5,13 +5,10 @@ The wire's threads live in the lab's network."""
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from pathlib import Path
 
 from pyVmomi import vim
 
-from lab.demo.site import API_PORT
-from lab.forward import Forwarding
 from lab.vsphere import server
 from lab.vsphere.stemcell import convert
 from tests.clouds.deploys.ground import Ground
@@ -19,7 +16,6 @@ from tests.clouds.vsphere import faulty_wire
 from tests.clouds.vsphere.vcenter_api import Api as VcenterApi
 from tests.clouds.watched_site import WatchedSite
 from tests.e2e.lab import shop
-from tests.e2e.lab.host import Host
 
 VM_FOLDER, TEMPLATES, DISKS = "meristem/vms", "meristem/templates", "meristem_disks"
 VM_STORE, DISK_STORE, FULL_STORE = "LocalDS_0", "LocalDS_1", "LocalDS_2"
@@ -98,28 +94,15 @@ def cloud_config():
 
 def build():
     """All of it, running, with stemcell, release and cloud config; nothing is deployed."""
-    ground = Ground.make("vs")
-    directory, lab = ground.directory, ground.lab
-    site = None
-    try:
+    with Ground.laid("vs") as ground:
+        directory, lab = ground.directory, ground.lab
+        ground.ends.callback(server.down, directory / "vcenter")
         vcenter = server.up(directory / "vcenter", within=lab)
         lab.keep_disks(directory / "vcenter")
         wire = ground.inside.do(faulty_wire.open_wire, vcenter.address, directory)
         config = ground.configure("vsphere", cpi_properties(vcenter, wire.address))
-        port = int(vcenter.address.rpartition(":")[2])
-        forwarding = Forwarding.start(lab, [(0, lab.address, API_PORT), (0, "127.0.0.1", port)])
+        forwarding = ground.forward(int(vcenter.address.rpartition(":")[2]))
         outside = dataclasses.replace(vcenter, url=f"https://127.0.0.1:{forwarding.ports[1]}")
-        site = VsphereSite(
-            directory, lab, ground.record, config, forwarding, ground.api(forwarding.ports[0]),
-            Host(lab, directory / "vms"), ground.inside, seen=VcenterApi(outside), wire=wire,
-        )  # fmt: skip
+        site = ground.stand(VsphereSite, config, forwarding, directory / "vms", seen=VcenterApi(outside), wire=wire)
         site.open(site.stemcell("1.0"), cloud_config())
-    except BaseException:
-        if site is not None:
-            site.down()
-        else:
-            server.down(directory / "vcenter")
-            lab.down()
-            shutil.rmtree(directory, ignore_errors=True)
-        raise
-    return site
+        return site

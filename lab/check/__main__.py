@@ -14,6 +14,7 @@ from lab.check.beside import Beside
 from lab.check.outcome import Outcome, total
 from lab.check.static import TOOLS, file_lengths, run_tool, run_types
 from lab.check.suites import STAGES, Suite, asked_for, run_suites, side_by_side
+from lab.openstack import shared
 from lab.sweep import sweep
 
 
@@ -40,6 +41,8 @@ def main(arguments: list[str]) -> int:
         outcomes += run(stage.suites, top, passed_on, run_dir)
     finally:
         left = sweep(run_dir)
+        if os.geteuid() == 0 and shared.leave(say=lambda _: None):
+            left.append("openstack")
         shutil.rmtree(run_dir, ignore_errors=True)
     if left:
         outcomes.append(Outcome("leftovers", 0, [f"a test left the lab {name} running (removed now)" for name in left]))

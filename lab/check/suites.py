@@ -35,7 +35,7 @@ class Suite:
     """Files and folders that this run does not take; another run of `bin/test` does."""
     dist: str = "loadfile"
     """How tests go to workers: a file's stay together, as they share what its fixtures start; or, where they share nothing but what each worker
-    has, ``worksteal``: all workers end together."""
+    has, ``worksteal``: all workers end together; or with those of the same `xdist_group` (``loadgroup``)."""
 
 
 LIMIT = 25 * 60
@@ -55,6 +55,9 @@ MEASUREMENTS = "tests/e2e/bench"
 IN_LAB = ("tests/e2e/lab/test_kill.py", "tests/e2e/lab/test_cpi_check_lab.py")
 """Tests that repeat at length, on more servers, what shorter ones show, and whole measurements: a stage of their own."""
 
+OUTAGES = "tests/clouds/openstack/test_openstack_outages.py"
+"""Nobody else can use the services meanwhile."""
+
 QUICK = [Suite("tests", ["tests/unit", "tests/contract"], "not lab", 4, left_out=LONG)]
 CORE = [
     Suite("tests", ["tests/unit", "tests/contract", "tests/scenario"], "not lab", 4, left_out=LONG),
@@ -72,7 +75,18 @@ PROOF = [
 ]
 CLOUDS = [
     # Each with services of its own, which end with it.
-    Suite("openstack", ["tests/clouds/openstack", "tests/clouds/several"], "clouds", 0, root=True, idle=True),
+    # Whole deployments, the kit and the rest side by side, on one OpenStack; then what makes its services die.
+    Suite(
+        "openstack",
+        ["tests/clouds/several", "tests/clouds/openstack"],
+        "clouds",
+        3,
+        root=True,
+        idle=True,
+        dist="loadgroup",
+        left_out=(OUTAGES,),
+    ),
+    Suite("outages", [OUTAGES], "clouds", 0, root=True, idle=True),
     Suite("vsphere", ["tests/clouds/vsphere"], "clouds", 0, root=True),
     # One deploys while the other tries the calls: a machine that boots keeps one core busy. Each has a libvirt of its own.
     Suite("machines", ["tests/clouds/libvirt", "tests/clouds/stemcells"], "clouds", 2, root=True),

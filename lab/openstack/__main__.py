@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from lab.errors import LabError
-from lab.openstack import house, places
+from lab.openstack import house, places, shared
 from lab.openstack.memory import proportional
 from lab.openstack.stack import BASE_PORT, COMPUTES, Stack
 
@@ -32,6 +32,7 @@ def main(arguments: list[str]) -> int:
         match options.verb:
             case "up":
                 house.up(directory, options.port, options.computes, _say)
+                shared.keep(directory)
             case "down":
                 house.down(directory, _say)
             case _:

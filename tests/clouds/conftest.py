@@ -9,7 +9,7 @@ import pytest
 pytest.register_assert_rewrite("tests.clouds.deploys.story")  # what differs is told
 
 HERE = Path(__file__).parent
-SECONDS = {"libvirt": 900, "openstack": 480, "several": 600, "stemcells": 600, "vsphere": 480}
+SECONDS = {"libvirt": 900, "openstack": 480, "several": 600, "stemcells": 1200, "vsphere": 480}
 """Folder -> how long a test of it may take, with what it is the first to need: machines boot on an emulated processor, and others may use the real one."""
 DEPLOY_ORDER = ("deploy", "guests", "deploy_faults", "teardown")
 """Any file of a `deploy` folder runs alone; in this order none has to deploy anew what another one has deployed."""
@@ -21,6 +21,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = item.path.relative_to(HERE).parts[0]
         item.add_marker(pytest.mark.clouds)
         item.add_marker(pytest.mark.timeout(SECONDS[folder]))
+        # for runs with several workers: a folder of deployments has one site, any other file may be anywhere
+        item.add_marker(
+            pytest.mark.xdist_group(
+                item.path.parent.parent.name if item.path.parent.name == "deploy" else item.path.stem
+            )
+        )
         if folder in ("openstack", "several"):  # openstacksdk announces its next versions by them
             item.add_marker(pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"))
     for folder in sorted({item.path.parent for item in ours if item.path.parent.name == "deploy"}):

@@ -41,6 +41,10 @@ class CloudSite(Site):
         """CIDs of the persistent disks that the cloud has."""
         raise NotImplementedError
 
+    def switch_off(self, row: Row) -> None:
+        """Cut the power of a VM, by the cloud's own API, until the cloud says so."""
+        raise NotImplementedError
+
     def stemcell(self, version: str) -> Path:
         """A stemcell of this cloud."""
         raise NotImplementedError

@@ -12,6 +12,7 @@ from typing import Any
 from tests.clouds.deploys.cloud_site import CloudSite, Row
 from tests.e2e.lab.calls import agent_calls, agent_calls_by_agent, cpi_calls
 from tests.e2e.lab.shop import NAME, manifest
+from tests.e2e.lab.site import until
 from tests.e2e.loopback.api import Finished, running
 
 STORE = "/var/vcap/store"
@@ -89,6 +90,18 @@ class Story:
         assert cpi_calls(self.cloud.api, finished.task["id"]) == {}
         assert {self._ask(row)["greeting"] for row in self.cloud.group("web")} == {"Good day"}
         assert self.cloud.boots() == boots
+
+    def a_vm_that_is_off_is_rebooted(self) -> None:
+        """By cloud check; it is the same VM then, and nobody else is touched."""
+        boots, [web, *_] = self.cloud.boots(), self.cloud.group("web")
+        self.cloud.switch_off(web)
+        self.cloud.cli("-d", NAME, "cloud-check", "--resolution", "reboot_vm", seconds=self.cloud.PATIENCE)
+        until("its job runs again", 60, lambda: running(self._rows().values()) == self._names(), pause=0.5)
+        now = self.cloud.boots()
+        assert now.keys() == boots.keys()
+        assert {cid for cid, boot in now.items() if boot != boots[cid]} == {web["vm_cid"]}
+        self._cloud_agrees()
+        self._count()
 
     def recreate_keeps_the_disk(self) -> Step:
         """Another VM of the same instance; nobody else is touched."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -14,11 +12,8 @@ import pytest
 pytest.importorskip("libvirt", reason="libvirt's binding is not installed (bin/setup --lab)")
 
 from cpi.client import WorkerClient
-from lab import storage, up
 from tests.clouds.libvirt.machines import World
 from tests.programs import need
-
-RUNS = Path(os.environ.get("MERISTEM_RUN", "/var/lib/meristem"))
 
 
 @pytest.fixture(scope="session")
@@ -26,17 +21,8 @@ def world():
     need("qemu-system-x86_64", "qemu-img")
     if os.geteuid() != 0:
         pytest.skip("the lab needs root")
-    name = f"kvm{secrets.token_hex(3)}"
-    folder = RUNS / name
-    lab = up(folder / "lab", name)
-    try:
-        storage.start(lab.record, folder / "pool")
-        made = World(lab, folder, name)
+    with World.laid("kvm") as made:
         yield made
-        assert made.leftovers() == []
-    finally:
-        lab.down()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

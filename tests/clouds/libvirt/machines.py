@@ -5,21 +5,42 @@ from __future__ import annotations
 import base64
 import json
 import os
+import secrets
+import shutil
 import subprocess
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import libvirt
 import libvirt_qemu
 
-from lab import storage
+from lab import storage, up
+from tests.e2e.lab.site import RUNS
 
 libvirt.registerErrorHandler(lambda *_: None, None)
 
 
 class World:
     """The lab, and its libvirt."""
+
+    @classmethod
+    @contextmanager
+    def laid(cls, kind: str) -> Generator[World]:
+        """For a `with`; nothing may be left in it at the end."""
+        name = f"{kind}{secrets.token_hex(3)}"
+        folder = RUNS / name
+        lab = up(folder / "lab", name)
+        try:
+            storage.start(lab.record, folder / "pool")
+            made = cls(lab, folder, name)
+            yield made
+            assert made.leftovers() == []
+        finally:
+            lab.down()
+            shutil.rmtree(folder, ignore_errors=True)
 
     def __init__(self, lab: Any, folder: Path, name: str) -> None:
         self.lab = lab

@@ -37,7 +37,7 @@ def test_the_libvirt_cpi_passes_with_machines(world, blank, tmp_path):
     config.write_text(yaml.safe_dump(document))
     command = [sys.executable, "-m", "cpi.conformance", "libvirt", "--config", str(config), "--json", str(report)]
     done = subprocess.run(
-        world.lab.command(command), cwd=TREE, capture_output=True, text=True, timeout=280, check=False
+        world.lab.command(command), cwd=TREE, capture_output=True, text=True, timeout=600, check=False
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads(report.read_text())

@@ -6,13 +6,13 @@ import warnings
 
 import pytest
 
-from tests.clouds.openstack.running import openstack
+from lab.openstack.shared import shared
 
 
 @pytest.fixture(scope="session")
 def stack():
     pytest.importorskip("openstack", reason="the OpenStack CPI's packages are not installed: bin/setup --clouds")
-    with openstack() as running:
+    with shared() as running:
         yield running
 
 

@@ -7,16 +7,16 @@ import warnings
 
 import pytest
 
+from lab.openstack.shared import shared
 from tests.programs import need
 
 
 @pytest.fixture(scope="session")
 def tenant(tmp_path_factory):
     pytest.importorskip("openstack", reason="the OpenStack CPI's packages are not installed: bin/setup --clouds")
-    from tests.clouds.openstack.running import openstack
     from tests.clouds.openstack.tenant import Tenant
 
-    with openstack() as stack:
+    with shared() as stack:
         made = Tenant(stack, tmp_path_factory.mktemp("several"))
         yield made
         with warnings.catch_warnings():  # outside of any test

@@ -49,6 +49,9 @@ class MachineSite(CloudSite):
         """libvirt numbers each start of a domain anew."""
         return {one.name(): one.ID() for one in self.libvirt.listAllDomains()}
 
+    def switch_off(self, row: Row) -> None:
+        self.world.domain(row["vm_cid"]).destroy()
+
     def volumes(self) -> set[str]:
         """Names of what libvirt has in the pool."""
         self.pool.refresh()

@@ -15,6 +15,7 @@ from tests.clouds.openstack.fault_proxy import FaultProxy
 from tests.clouds.openstack.tenant import Tenant
 from tests.clouds.watched_site import WatchedSite
 from tests.e2e.lab import shop
+from tests.e2e.lab.site import until
 
 
 @dataclasses.dataclass
@@ -38,6 +39,12 @@ class OpenstackSite(WatchedSite):
 
     def vms(self):
         return set(self.servers())
+
+    def switch_off(self, row):
+        cid, compute = row["vm_cid"], self.tenant.member.compute
+        compute.stop_server(cid)
+        until("the guest is off", 30, lambda: cid not in self.host.inventory().domains)
+        until("nova knows", 30, lambda: compute.get_server(cid).status == "SHUTOFF", pause=0.5)
 
     def disks(self):
         return set(self.volumes())

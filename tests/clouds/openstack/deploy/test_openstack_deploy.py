@@ -81,6 +81,13 @@ def test_a_changed_property_updates_in_place(story):
     story.a_property_changes_in_place()
 
 
+def test_a_vm_that_is_off_is_rebooted(site, story):
+    [web, _] = site.group("web")
+    story.a_vm_that_is_off_is_rebooted()
+    asked = site.tenant.member.compute.get(f"/servers/{web['vm_cid']}/os-instance-actions").json()
+    assert asked["instanceActions"][0]["action"] == "start"
+
+
 def test_recreate_gives_a_new_vm_with_the_old_disk(site, story):
     step = story.recreate_keeps_the_disk()
     [store] = site.group("store")

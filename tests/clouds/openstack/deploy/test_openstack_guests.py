@@ -41,18 +41,6 @@ def test_a_reboot_boots_the_guest_anew(site, web):
     assert status(site, web) == "ACTIVE"
 
 
-def test_a_vm_that_is_off_is_started_by_cloud_check(site, web):
-    before = site.life(web)
-    site.tenant.member.compute.stop_server(web["vm_cid"])
-    until("the guest is off", 15, lambda: web["vm_cid"] not in site.host.inventory().domains)
-    until("nova knows", 15, lambda: status(site, web) == "SHUTOFF", pause=0.5)
-    site.cli("-d", NAME, "cloud-check", "--resolution", "reboot_vm")
-    assert status(site, web) == "ACTIVE"
-    until("the guest answers again", 30, lambda: site.anew(web, before))
-    asked = site.tenant.member.compute.get(f"/servers/{web['vm_cid']}/os-instance-actions").json()
-    assert asked["instanceActions"][0]["action"] == "start"
-
-
 def test_a_guest_that_switches_itself_off_is_off_in_nova(site, web):
     until("nova knows", 30, lambda: switched_off(site, web), pause=1)
     before = site.life(web)

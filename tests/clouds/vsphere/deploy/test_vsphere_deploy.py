@@ -80,6 +80,10 @@ def test_a_changed_property_updates_in_place(story):
     story.a_property_changes_in_place()
 
 
+def test_a_vm_that_is_off_is_rebooted(story):
+    story.a_vm_that_is_off_is_rebooted()
+
+
 def test_recreate_gives_a_new_vm_with_the_old_disk(site, story):
     step = story.recreate_keeps_the_disk()
     [store] = site.group("store")

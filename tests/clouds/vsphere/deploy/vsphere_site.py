@@ -16,6 +16,7 @@ from tests.clouds.vsphere import faulty_wire
 from tests.clouds.vsphere.vcenter_api import Api as VcenterApi
 from tests.clouds.watched_site import WatchedSite
 from tests.e2e.lab import shop
+from tests.e2e.lab.site import until
 
 VM_FOLDER, TEMPLATES, DISKS = "meristem/vms", "meristem/templates", "meristem_disks"
 VM_STORE, DISK_STORE, FULL_STORE = "LocalDS_0", "LocalDS_1", "LocalDS_2"
@@ -43,6 +44,10 @@ class VsphereSite(WatchedSite):
     def boots(self):
         """VM -> vCenter's id of it and when it was started: nothing of this changes where nothing is to be done."""
         return {name: (vm._moId, vm.summary.runtime.bootTime) for name in self.vms() for vm in [self.seen.vm(name)]}
+
+    def switch_off(self, row):
+        self.seen.run(self.seen.vm(row["vm_cid"]).PowerOffVM_Task())
+        until("the guest is off", 30, lambda: row["vm_cid"] not in self.host.inventory().domains)
 
     def disk_files(self):
         return {path for path in self.seen.files() if f" {DISKS}/" in path and not path.endswith("-flat.vmdk")}

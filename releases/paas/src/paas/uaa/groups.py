@@ -132,8 +132,8 @@ async def add_member(transaction: Transaction, group: str, member: Member) -> bo
     if await transaction.scalar(select(table.c.id).where(table.c.id == member.value)) is None:
         raise invalid_resource(f"Invalid group member: {member.value}")
     values = {"group_id": group, "member_id": member.value, "type": member.type, "origin": member.origin}
-    done = await transaction.execute(upsert(members).values(**values).on_conflict_do_nothing())
-    return bool(done.rowcount)
+    statement = upsert(members).values(**values).on_conflict_do_nothing().returning(members.c.member_id)
+    return (await transaction.execute(statement)).first() is not None
 
 
 async def remove_member(transaction: Transaction, group: str, member: str) -> Member | None:

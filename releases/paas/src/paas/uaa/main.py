@@ -12,6 +12,7 @@ from paas.serve.http import serve
 from paas.uaa.api.app import application
 from paas.uaa.bootstrap import bootstrap
 from paas.uaa.config import UaaConfig
+from paas.uaa.keys import SigningKeys
 from paas.uaa.passwords import Passwords
 from paas.uaa.revocation import sweep
 from paas.uaa.service import Uaa
@@ -24,6 +25,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 async def main(config: UaaConfig, stop: asyncio.Event) -> None:
     """Serve until `stop`."""
     config.check()
+    keys = SigningKeys(config)
     passwords = Passwords(config.hashing)
     opening = asyncio.create_task(Database.open(config.database, "uaa", MIGRATIONS))
     stopping = asyncio.create_task(stop.wait())
@@ -34,7 +36,7 @@ async def main(config: UaaConfig, stop: asyncio.Event) -> None:
         return
     database = opening.result()
     try:
-        uaa = Uaa.build(config, database, passwords)
+        uaa = Uaa.build(config, keys, database, passwords)
         await bootstrap(config, database, passwords)
         sweeping = asyncio.create_task(sweep(database, stop))
         log.info("serving", host=config.listen.host, port=config.listen.port)

@@ -32,9 +32,8 @@ class Uaa:
     access: Access
 
     @classmethod
-    def build(cls, config: UaaConfig, database: Database, passwords: Passwords) -> Uaa:
+    def build(cls, config: UaaConfig, keys: SigningKeys, database: Database, passwords: Passwords) -> Uaa:
         """All of the configuration."""
-        keys = SigningKeys(config)
         return cls(
             config=config,
             database=database,

@@ -1,0 +1,29 @@
+"""``python3 -m paas.services.external --config FILE``: the broker of external services."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from paas.database.engine import Database
+from paas.serve.http import serve
+from paas.serve.process import run
+from paas.services.external.broker import ExternalBroker
+from paas.services.external.config import ExternalConfig
+from paas.services.osb.api import api
+from paas.services.osb.catalog import Catalog
+
+
+async def main(config: ExternalConfig, stop: asyncio.Event) -> None:
+    """Serve until `stop`."""
+    catalog = Catalog(config.services)
+    database = await Database.open(config.database, "service_broker", Path(__file__).parent / "migrations")
+    try:
+        await serve(api(ExternalBroker(catalog, database), config.credentials), config.listen, stop)
+    finally:
+        await database.close()
+
+
+if __name__ == "__main__":
+    sys.exit(run("services.external", ExternalConfig, main))

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from director.adapters.secrets.certificates import certificate
 
+from director.adapters.secrets.certificates import certificate
 from director.adapters.secrets.options import Options
 from tests.paas.services.component import eventually
 from tests.paas.services.job_tree import JobTree

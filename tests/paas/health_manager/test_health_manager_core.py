@@ -318,6 +318,18 @@ def test_the_queue_keeps_urgency_and_rate() -> None:
     assert [one.index for one in queue.take(1, lambda one: one.index != 1)] == [0]
 
 
+def test_a_reading_that_began_before_a_change_does_not_settle_it() -> None:
+    one, core = world(), world().core
+    one.want("app", 1)
+    core.read(one.wanted, 9, 10)
+    core.updated("app", 11)
+    core.read(one.wanted, 10, 12)
+    core.read_all(10, 12)
+    assert core.wanted.get("app") is None
+    core.read(one.wanted, 11, 13)
+    assert core.wanted.get("app") is not None
+
+
 events = st.lists(
     st.one_of(
         st.tuples(st.just("want"), st.sampled_from("abc"), st.integers(0, 4), st.sampled_from(["v1", "v2"])),

@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 import tarfile
@@ -91,7 +92,7 @@ class StagingPlace:
             "stacks": {"cflinuxfs-deb12": str(stack)},
             "directory": str(self.directory / "data"),
             "id": "stager-1",
-            "memory_mb": 2048,
+            "memory_mb": 6000,
             "package_cache": cache.url,
             "advertise_seconds": 0.3,
         }
@@ -107,6 +108,14 @@ class StagingPlace:
                 [sys.executable, "-m", "paas.stager", "--config", file],
                 env={**os.environ, "PYTHONPATH": str(SOURCES)}, stdout=log, stderr=log,
             )  # fmt: skip
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.config["listen"]["port"])) == 0:
+                    return
+            assert self._process.poll() is None, self.log
+            time.sleep(0.02)
+        raise AssertionError(self.log)
 
     def stop(self) -> None:
         """As the supervisor does."""
@@ -168,8 +177,10 @@ class StagingPlace:
         async with BlobStore(self.blobs.config) as store:
             cache = f"buildpack_cache/{guid}-cflinuxfs-deb12"
             known = {name: more.pop(name) for name in list(more) if name in Properties.__struct_fields__}
-            known.setdefault("resources", Resources(memory=512, disk=512))
+            known.setdefault("resources", Resources(memory=384, disk=512))
             fields: dict[str, Any] = {
+                "download_uri": store.signed_get(f"packages/{task}", 3600),
+                "upload_uri": store.signed_put(f"droplets/{task}", 3600),
                 "admin_buildpacks": self.admin,
                 "stack": "cflinuxfs-deb12",
                 "buildpack_cache_download_uri": store.signed_get(cache, 3600),
@@ -177,7 +188,6 @@ class StagingPlace:
             }
             return StageRequest(
                 app_id=guid, task_id=task, properties=Properties(**known),
-                download_uri=store.signed_get(f"packages/{task}", 3600), upload_uri=store.signed_put(f"droplets/{task}", 3600),
                 **{**fields, **more},
             )  # fmt: skip
 
@@ -242,11 +252,3 @@ class Replies:
             return await asyncio.wait_for(done, SECONDS)
         finally:
             await subscription.end()
-
-
-def wait_for(what: Any, seconds: float = 30) -> None:
-    """Until `what` is true."""
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)

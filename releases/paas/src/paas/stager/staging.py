@@ -163,13 +163,14 @@ class Staging:
         detected = last.get("detect_output") or last.get("name", "")
         types = process_types(result.release, result.procfile, last.get("name", ""))
         await self._put_info(container, staging_info(types, detected, result.buildpacks))
-        await self._drive(container, "pack")
+        packed = await self._drive(container, "pack")
         await self._told.say("Staging complete")
         droplet = await self._send(
-            container, layout.DROPLET, self._request.upload_uri, self._tools.config.most_droplet_mb
+            container, layout.DROPLET, self._request.upload_uri, "the droplet", self._tools.config.most_droplet_mb
         )
         await self._told.say(f"Uploaded droplet ({droplet.size / 1e6:.1f} MB)")
-        await self._send_cache(container)
+        if packed.cache and self._request.buildpack_cache_upload_uri:
+            await self._send_cache(container)
         return StageReply(
             task_id=self._request.task_id,
             finished=True,
@@ -207,21 +208,19 @@ class Staging:
         file.chmod(0o644)
         await container.copy_in(str(file), str(layout.INFO))
 
-    async def _send(self, container: Container, source: Path, url: str, most_mb: int) -> Carried:
-        file = self._work / source.name
+    async def _send(self, container: Container, source: Path, url: str, name: str, most_mb: int) -> Carried:
+        file = self._work / f"out-{source.name}"
         await container.copy_out(str(source), str(file), max_bytes=most_mb * MB)
-        return await self._tools.transfer.upload(file, url, name="the droplet" if source == layout.DROPLET else "the build artifacts cache")  # fmt: skip
+        return await self._tools.transfer.upload(file, url, name=name)
 
     async def _send_cache(self, container: Container) -> None:
-        if not self._request.buildpack_cache_upload_uri:
-            return
-        with contextlib.suppress(ContainerError):  # there is none, or it is too large to be worth it
-            try:
-                await self._send(
-                    container, layout.CACHE_ARCHIVE, self._request.buildpack_cache_upload_uri, self._tools.config.most_cache_mb
-                )  # fmt: skip
-            except BlobError as error:
-                await self._told.say(f"The build artifacts cache could not be kept: {error}", "ERR")
+        url = self._request.buildpack_cache_upload_uri
+        most = self._tools.config.most_cache_mb
+        try:
+            await self._send(container, layout.CACHE_ARCHIVE, url, "the build artifacts cache", most)
+        except (BlobError, ContainerError) as error:
+            # it would only have made the next one faster
+            await self._told.say(f"The build artifacts cache could not be kept: {error}", "ERR")
 
 
 class DriverError(StagingError):

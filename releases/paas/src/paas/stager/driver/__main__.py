@@ -16,11 +16,7 @@ def main(verb: str) -> int:
     """Do it, and write what came of it."""
     layout.TMP.mkdir(parents=True, exist_ok=True)
     try:
-        if verb == "build":
-            result = build(read_plan(layout.GIVEN / "plan.json"))
-        else:
-            pack()
-            result = Result()
+        result = build(read_plan(layout.GIVEN / "plan.json")) if verb == "build" else Result(cache=pack())
     except StagingError as error:
         result = Result(error_type=error.type, error=str(error))
     except OSError as error:

@@ -11,11 +11,13 @@ from paas.stager.driver.failure import StagingError
 PARTS = ("app", "deps", ".profile.d", "staging_info.yml")
 
 
-def pack() -> None:
-    """Write both; StagingError when there is no room."""
+def pack() -> bool:
+    """Write both, and say whether there is a cache; StagingError when there is no room."""
     _tar(layout.DROPLET, layout.HOME, [f"./{part}" for part in PARTS])
-    if any(path.is_file() for path in layout.CACHE.rglob("*")):
+    kept = any(path.is_file() for path in layout.CACHE.rglob("*"))
+    if kept:
         _tar(layout.CACHE_ARCHIVE, layout.CACHE, ["."])
+    return kept
 
 
 def _tar(archive: Path, directory: Path, names: list[str]) -> None:

@@ -32,13 +32,14 @@ class Plan:
 
 @dataclass
 class Result:
-    """`release`: what the last buildpack's bin/release said; `procfile`: the text of the application's own."""
+    """`release`: what the last buildpack's bin/release said; `procfile`: the text of the application's own; `cache`: whether there is one to keep."""
 
     error_type: str = ""
     error: str = ""
     buildpacks: list[dict[str, str]] = field(default_factory=list)
     release: str = ""
     procfile: str = ""
+    cache: bool = False
 
 
 def read_plan(path: Path) -> Plan:

@@ -1,4 +1,4 @@
-"""``bin/demo [--json FILE] [--down] [--inside COMMAND...]``."""
+"""``bin/demo [--first] [--json FILE] [--down] [--inside COMMAND...]``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lab.demo.down import down
+from lab.demo.greeter import GREETER
 from lab.demo.inside import inside
+from lab.demo.platform import PLATFORM
 from lab.demo.record import default_directory
 from lab.demo.run import run
 from lab.errors import LabError
@@ -23,6 +25,9 @@ def main(arguments: list[str]) -> int:
     """Run or remove the demo; 1 with one sentence when something fails."""
     parser = argparse.ArgumentParser(prog="bin/demo", description="Deploy a release onto VMs of this machine.")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write what was measured")
+    parser.add_argument(
+        "--first", action="store_true", help="deploy two small VMs, as the tutorial has them, not the PaaS"
+    )
     parser.add_argument("--down", action="store_true", help="remove everything that the demo made")
     parser.add_argument(
         "--inside",
@@ -46,7 +51,7 @@ def main(arguments: list[str]) -> int:
                 down(directory)
         else:
             with alone(directory):
-                run(directory, given.json)
+                run(directory, given.json, GREETER if given.first else PLATFORM)
     except LabError as error:
         print(f"\ndemo: {error}", file=sys.stderr)
         return 1

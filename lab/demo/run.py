@@ -1,11 +1,11 @@
-"""Run the demo from nothing to an answering web front, saying what is done and how long it took."""
+"""Run the demo from nothing to an address that answers, saying what is done and how long it took."""
 
 from __future__ import annotations
 
-import http.client
 import json
-import shutil
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,25 +13,42 @@ from lab import house
 from lab import record as lab_record
 from lab.demo import command, memory, parts
 from lab.demo.command import API_PORT
-from lab.demo.record import NAME, TREE, Record
+from lab.demo.record import TREE, Record
 from lab.demo.site import write_site
-from lab.demo.tell import Telling, farewell, shown
+from lab.demo.tell import Telling
 from lab.errors import LabError
 from lab.house import Lab
 
 if TYPE_CHECKING:
     from stemcells.build import Built
 
-WEB_PORT = 8080
 STEMCELL = "debian-12"
-MANIFESTS = TREE / "manifests/local"
+CLOUD_CONFIG = TREE / "manifests/local/cloud-config.yml"
 
 
-def run(directory: Path, json_file: Path | None) -> None:
+@dataclass(frozen=True)
+class Deployed:
+    """What a demo ends with: the address that answers, and what to say about it."""
+
+    address: str
+    words: Callable[[str], str]
+    """The farewell, given the sentence on time and memory."""
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What is deployed once a director runs: what to upload, then the deployment itself, in its own phases."""
+
+    phases: int
+    upload: Callable[[Record, Telling], None]
+    deploy: Callable[[Record, Lab, Telling], Deployed]
+
+
+def run(directory: Path, json_file: Path | None, demo: Demo) -> None:
     """The whole demo; everything is kept running for the user to look at."""
     begin = time.monotonic()
     record = Record.read(directory)
-    tell = Telling(phases=5)
+    tell = Telling(phases=4 + demo.phases)
     with (
         tell.phase("lab", "A lab: a network namespace with a bridge and a libvirtd of its own"),
         tell.doing("starting"),
@@ -42,24 +59,29 @@ def run(directory: Path, json_file: Path | None) -> None:
     with tell.phase("director", "The director, in the lab"):
         start(record, lab, tell)
     with tell.phase("uploads", "Stemcell, release and cloud config"):
-        upload(record, stemcell, tell)
-    with tell.phase("deployment", "The deployment: what is going to be done and why, then doing it"):
-        manifest = MANIFESTS / "demo.yml"
-        options = ["--fix"] if record.lost else []
-        tell.remark(" ".join(["$ meristem -d", NAME, "deploy", *options, shown(manifest)]))
-        command.show(record, "-d", NAME, "deploy", *options, str(manifest), after="Plan:")
-        record.lost = False
-        record.save()
-        address = open_web(record, lab)
-        tell.remark(f"$ curl http://{address}\n{ask(address).strip()}")
+        with tell.doing("stemcell"):
+            command.run(record, "upload-stemcell", str(stemcell))
+        demo.upload(record, tell)
+        with tell.doing("cloud config"):
+            command.run(record, "update-cloud-config", str(CLOUD_CONFIG))
+    deployed = demo.deploy(record, lab, tell)
     seconds = round(time.monotonic() - begin, 1)
     director, agents = memory.of_director(record), memory.of_agents(lab.record)
     if json_file is not None:
-        facts = {"address": f"http://{address}", "seconds": seconds, "director_kib": director, "agents_kib": agents}
+        facts = {"address": deployed.address, "seconds": seconds, "director_kib": director, "agents_kib": agents}
         json_file.write_text(json.dumps({**facts, "phases": tell.seconds}, indent=2) + "\n")
     megabytes = ", ".join(f"{one / 1024:.0f} MB" for one in agents) or "not seen"
     words = f"Running after {seconds} s. Memory: director {director / 1024:.0f} MB; agents {megabytes}."
-    print(farewell(f"http://{address}", record.directory, TREE, words))
+    print(deployed.words(words))
+
+
+def deploy(record: Record, name: str, manifest: Path, *options: str, tell: Telling, shown: str) -> None:
+    """``meristem deploy``, shown as it goes; after a lost lab with ``--fix``."""
+    fix = ["--fix"] if record.lost else []
+    tell.remark(" ".join(["$ meristem -d", name, "deploy", *fix, shown]))
+    command.show(record, "-d", name, "deploy", *fix, str(manifest), *options, after="Plan:")
+    record.lost = False
+    record.save()
 
 
 def bring_up(record: Record) -> Lab:
@@ -84,16 +106,6 @@ def start(record: Record, lab: Lab, tell: Telling) -> None:
     write_environment(record, port)
 
 
-def upload(record: Record, stemcell: Path, tell: Telling) -> None:
-    """Nothing is sent that the director has."""
-    with tell.doing("stemcell"):
-        command.run(record, "upload-stemcell", str(stemcell))
-    with tell.doing("release"):
-        command.run(record, "upload-release", str(build_release(record)))
-    with tell.doing("cloud config"):
-        command.run(record, "update-cloud-config", str(MANIFESTS / "cloud-config.yml"))
-
-
 def build_stemcell(record: Record, tell: Telling) -> Path:
     """From the cache when recipe and agent are as they were; another image gets the next version number."""
     from stemcells.build import build  # the builder is loaded only here
@@ -115,42 +127,6 @@ def build_stemcell(record: Record, tell: Telling) -> Path:
     origin = ", from the cache" if built.cached else ""
     tell.remark(f"{built.name}/{built.version}, {built.size / 1e6:.0f} MB{origin}")
     return out
-
-
-def build_release(record: Record) -> Path:
-    """The demo release, built in a copy, so that the checkout stays as it is."""
-    work = record.directory / "release"
-    shutil.copytree(TREE / "releases/demo", work, dirs_exist_ok=True)
-    out = record.directory / "demo-release.tgz"
-    command.run(record, "create-release", "--dir", str(work), "--force", "--tarball", str(out))
-    return out
-
-
-def open_web(record: Record, lab: Lab) -> str:
-    """The web front's address on 127.0.0.1."""
-    table = json.loads(command.run(record, "-d", NAME, "instances", "--json"))
-    rows = table["Tables"][0]["Rows"]
-    found = next((row["ips"] for row in rows if row["instance"].startswith("web/")), None)
-    if not found:
-        raise LabError("the deployment has no web instance")
-    port = parts.forward(record, lab, "web", WEB_PORT, found.split()[0], WEB_PORT)
-    return f"127.0.0.1:{port}"
-
-
-def ask(address: str) -> str:
-    """GET /."""
-    connection = http.client.HTTPConnection(address, timeout=10)
-    try:
-        connection.request("GET", "/")
-        reply = connection.getresponse()
-        text = reply.read().decode()
-    except (OSError, http.client.HTTPException) as error:
-        raise LabError(f"http://{address}/ does not answer: {error}") from None
-    finally:
-        connection.close()
-    if reply.status != 200:
-        raise LabError(f"http://{address}/ answered {reply.status}: {text.strip()[:200]}")
-    return text
 
 
 def write_environment(record: Record, port: int) -> None:

@@ -20,12 +20,14 @@ def build_release(work: Path, out: Path, version: str, run: Callable[..., object
     for entry in work.iterdir():
         if entry.name not in KEPT:
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-    shutil.copytree(
-        RELEASE, work, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", *KEPT), copy_function=_link
-    )
+    shutil.copytree(RELEASE, work, dirs_exist_ok=True, ignore=_left_out, copy_function=_link)
     fill(work, say)
     run("create-release", "--dir", str(work), "--force", "--version", version, "--tarball", str(out))
     return out
+
+
+def _left_out(folder: str, names: list[str]) -> set[str]:
+    return {name for name in names if name == "__pycache__" or (folder == str(RELEASE) and name in KEPT)}
 
 
 def _link(source: str, target: str) -> None:

@@ -9,7 +9,7 @@ unpack() {
 
 expose() {
   local program name libraries
-  libraries=$(find "$BOSH_INSTALL_TARGET" -name '*.so.*' -printf '%h\n' | sort -u | paste -sd:)
+  libraries=$(cd "$BOSH_INSTALL_TARGET" && find . -name "*.so.*" -printf "%h\n" | sort -u | sed "s:^[.]:$BOSH_INSTALL_TARGET:" | paste -sd:)
   mkdir -p "$BOSH_INSTALL_TARGET/bin"
   for program in "$@"; do
     name=${program%%=*}

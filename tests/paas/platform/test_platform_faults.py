@@ -1,0 +1,58 @@
+"""Under a steady load, parts of the platform die: no request fails that another instance could have served."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.e2e.lab.site import until
+from tests.paas.platform.platform_site import APPS, ROUTER, Platform
+
+
+def _kill(platform: Platform, instance: str, process: str) -> None:
+    """SIGKILL of a job's process by its pid file; the supervisor starts it again."""
+    platform.on(instance, f"kill -9 $(cat /var/vcap/sys/run/{process}/{process}.pid)")
+
+
+def _a_backend(platform: Platform) -> None:
+    """One instance of the app, without a word."""
+    platform.on("dea/0", "for p in $(pgrep -f 'python3 -m probe' | head -1); do kill -9 $p; done")
+
+
+FAULTS: dict[str, Callable[[Platform], None]] = {
+    "a server of the bus": lambda platform: _kill(platform, "nats/0", "nats"),
+    "a backend": _a_backend,
+    "the DEA's agent": lambda platform: _kill(platform, "dea/0", "dea"),
+    "the warden": lambda platform: _kill(platform, "dea/0", "warden"),
+    "the locator": lambda platform: _kill(platform, "control/0", "router_locator"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_no_request_fails(platform: Platform, steady: str, fault: str) -> None:
+    with platform.load(steady) as outcome:
+        time.sleep(2)  # a stretch of load before, one after: what is measured is requests, not these waits
+        FAULTS[fault](platform)
+        time.sleep(8)
+    assert outcome.bad == [], f"{outcome}"
+    assert outcome.good > 500, f"{outcome}"
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_route_registered_afterwards_answers_within_five_seconds(platform: Platform, steady: str, fault: str) -> None:
+    host = f"late-{abs(hash(fault)) % 10000}"
+    FAULTS[fault](platform)
+    platform.paas("map-route", steady, APPS, "--hostname", host)
+    begin = time.monotonic()
+    answers = re.compile(r"^probe \d")
+
+    def served() -> bool:
+        command = ["curl", "-s", "--max-time", "5", "-H", f"Host: {host}.{APPS}", f"http://{ROUTER}/"]
+        done = subprocess.run(platform.site.lab.command(command), check=False, capture_output=True, text=True)
+        return bool(answers.match(done.stdout))
+
+    until(f"a route after the death of {fault}", 5 - (time.monotonic() - begin) + 1, served)

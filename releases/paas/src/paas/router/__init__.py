@@ -1,1 +1,1 @@
-"""The router's locator of upstreams, and the registrar of the platform's own routes."""
+"""The router: nginx with Lua, and the locator of upstreams that it asks."""

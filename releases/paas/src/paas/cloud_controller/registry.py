@@ -15,6 +15,8 @@ from paas.cloud_controller.droplets import endpoints as droplets
 from paas.cloud_controller.events import endpoints as events
 from paas.cloud_controller.jobs import endpoints as jobs
 from paas.cloud_controller.jobs.job import Work
+from paas.cloud_controller.manifests import apply as manifest_apply
+from paas.cloud_controller.manifests import endpoints as manifests
 from paas.cloud_controller.packages import endpoints as packages
 from paas.cloud_controller.packages import resources as package_resources
 from paas.cloud_controller.packages import upload as package_upload
@@ -44,6 +46,7 @@ ENDPOINTS: list[Endpoint] = [
     *buildpack_upload.ENDPOINTS,
     *stacks.ENDPOINTS,
     *TENANCY_ENDPOINTS,
+    *manifests.ENDPOINTS,
 ]
 
 WORKS: dict[str, Work] = {
@@ -54,5 +57,6 @@ WORKS: dict[str, Work] = {
     **buildpack_upload.WORKS,
     **staging.WORKS,
     **TENANCY_WORKS,
+    **manifest_apply.WORKS,
 }
 """Operation -> the work of its jobs."""

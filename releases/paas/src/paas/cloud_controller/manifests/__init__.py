@@ -1,0 +1,1 @@
+"""App manifests: read, applied, compared, and made of an app."""

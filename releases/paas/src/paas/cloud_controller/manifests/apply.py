@@ -1,0 +1,68 @@
+"""The job ``space.apply_manifest``: apps are made or changed as the manifest says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from msgspec import UNSET
+
+from paas.cloud_controller.api.body import merged_labels
+from paas.cloud_controller.api.errors import ApiError
+from paas.cloud_controller.api.identity import Identity
+from paas.cloud_controller.apps.create import create_app
+from paas.cloud_controller.apps.environment import check_variables
+from paas.cloud_controller.apps.lifecycle import Lifecycle, LifecycleData, checked, columns
+from paas.cloud_controller.events.record import Target, record
+from paas.cloud_controller.jobs.job import Done, Job, Outcome
+from paas.cloud_controller.manifests.processes import apply_process
+from paas.cloud_controller.manifests.read import AppManifest, read_manifest
+from paas.cloud_controller.manifests.routes import apply_routes
+from paas.cloud_controller.platform import Platform
+from paas.cloud_controller.schema import apps
+from paas.database.transaction import Transaction
+
+
+async def apply(platform: Platform, job: Job) -> Outcome:
+    """All apps of the manifest, each in a transaction of its own; the first that cannot be is named."""
+    who = Identity(job.user_guid, job.payload["user_name"], frozenset(job.payload["scopes"]))
+    for app in read_manifest(platform.sealer.open(job.sealed).encode()):
+        try:
+            async with platform.database.begin() as db:
+                await apply_app(platform, db, who, job.payload["space"], app)
+        except ApiError as error:
+            detail = f"For application '{app.name}': {error.detail}"
+            raise ApiError(error.status, error.code, error.title, detail) from None
+    return Done()
+
+
+async def apply_app(platform: Platform, db: Transaction, who: Identity, space: str, given: AppManifest) -> None:
+    """One app, with its processes and routes."""
+    row = await _app(platform, db, who, space, given)
+    for process in given.sized():
+        await apply_process(platform.config, db, row, process)
+    await apply_routes(db, who, row, given)
+
+
+async def _app(platform: Platform, db: Transaction, who: Identity, space: str, given: AppManifest) -> sa.Row[Any]:
+    data = LifecycleData(buildpacks=given.asked_buildpacks, stack=given.stack)
+    values = columns(await checked(db, Lifecycle(data=data)))
+    mine = sa.and_(apps.c.space_guid == space, apps.c.name == given.name)
+    row = (await db.execute(sa.select(apps).where(mine).with_for_update())).first()
+    if given.env is not UNSET:
+        merged = {
+            **platform.sealer.open("" if row is None else row.environment),
+            **check_variables(dict(given.variables())),
+        }
+        values["environment"] = platform.sealer.seal({name: one for name, one in merged.items() if one is not None})
+    if row is None:
+        values |= merged_labels({}, {}, given.metadata)
+        return await create_app(platform.config, db, who, space, given.name, values)
+    values |= merged_labels(row.labels, row.annotations, given.metadata)
+    changed = sa.update(apps).where(apps.c.guid == row.guid).values(values).returning(apps)
+    found = (await db.execute(changed)).one()
+    await record(db, who, "audit.app.apply_manifest", Target("app", row.guid, row.name), space=space)
+    return found
+
+
+WORKS = {"space.apply_manifest": apply}

@@ -63,6 +63,8 @@ def space(controller: Controller) -> str:
     """A space of an organization of its own."""
     name = os.urandom(4).hex()
     with psycopg.connect(controller.database, autocommit=True) as db:
+        db.execute("INSERT INTO domains (name) VALUES ('apps.test') ON CONFLICT DO NOTHING")
+        db.execute("INSERT INTO stacks (name) VALUES ('cflinuxfs-deb12') ON CONFLICT DO NOTHING")
         made = db.execute("INSERT INTO organizations (name) VALUES (%s) RETURNING guid", [f"org-{name}"]).fetchone()
         assert made is not None
         made = db.execute(

@@ -55,11 +55,13 @@ async def test_a_manifest_makes_the_app_its_process_and_its_default_route(admin:
 
 async def test_a_default_route_is_not_made_where_the_app_has_one(admin: Api, space: str) -> None:
     name = named()
-    await apply(admin, space, {"name": name, "routes": [{"route": f"www.{name}.apps.test/path"}], "default-route": True})
+    await apply(
+        admin, space, {"name": name, "routes": [{"route": f"{name}-www.apps.test/path"}], "default-route": True}
+    )
     await apply(admin, space, {"name": name, "default-route": True})
     app = await found(admin, space, name)
     manifest = yaml.safe_load((await admin.ask("GET", f"/v3/apps/{app['guid']}/manifest")).text)["applications"][0]
-    assert [one["route"] for one in manifest["routes"]] == [f"www.{name}.apps.test/path"]
+    assert [one["route"] for one in manifest["routes"]] == [f"{name}-www.apps.test/path"]
     await apply(admin, space, {"name": name, "no-route": True})
     manifest = yaml.safe_load((await admin.ask("GET", f"/v3/apps/{app['guid']}/manifest")).text)["applications"][0]
     assert manifest["no-route"] is True

@@ -126,12 +126,13 @@ def load_manifest(raw: bytes) -> dict[str, Any]:
     """The document; 400 where it is no YAML, or no manifest."""
     try:
         found = yaml.load(raw, _Loader)  # noqa: S506
+        size = _expanded(found, {})
     except yaml.YAMLError as error:
         raise parse_error(f"the manifest is not YAML: {' '.join(str(error).split())}") from None
-        if _expanded(found, {}) > MOST_NODES:
-            raise invalid_request("The manifest refers to its own parts too often")
     except RecursionError:
         raise parse_error("the manifest is nested too deeply") from None
+    if size > MOST_NODES:
+        raise invalid_request("The manifest refers to its own parts too often")
     if not isinstance(found, dict) or not isinstance(found.get("applications"), list):
         raise unprocessable("Cannot parse manifest with no 'applications' field.")
     return found

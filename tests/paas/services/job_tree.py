@@ -134,6 +134,17 @@ class JobTree:
         shutil.chown(self.top / "vcap/sys/log" / name, VCAP, VCAP)
         self.script(name, "pre-start")
 
+    def link(self, type: str, properties: dict[str, Any]) -> None:
+        """A link to a job that is elsewhere."""
+        facts = {"name": type, "index": 0, "id": f"{type}-0", "az": "z1", "address": "127.0.0.1", "ip": "127.0.0.1"}
+        self._links[type] = {"instances": [facts], "properties": properties}
+
+    def package(self, name: str) -> Path:
+        """The folder of a package."""
+        folder = self.top / "vcap/packages" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
     def script(self, job: str, script: str, *arguments: str) -> str:
         """Run one of the job's scripts."""
         if not (self.top / "vcap/jobs" / job / "bin" / script).exists():

@@ -138,9 +138,10 @@ class Agent:
         """End the credentials of a binding."""
         instance = self._ledger.get(asked.name)
         if instance is not None and (binding := instance.bindings.get(asked.binding)) is not None:
-            await self._service.unbind(instance, binding)
             bindings = {id: one for id, one in instance.bindings.items() if id != binding.id}
-            self._ledger.put(msgspec.structs.replace(instance, bindings=bindings))
+            without = msgspec.structs.replace(instance, bindings=bindings)
+            await self._service.unbind(without, binding)
+            self._ledger.put(without)
             log.info("node_unbound", instance=instance.name, binding=binding.id)
         return Done(success=True)
 

@@ -34,8 +34,11 @@ class Service(ABC):
 
     @abstractmethod
     async def bind(self, instance: Instance, binding: Binding) -> dict[str, Any]:
-        """Let `binding.username` in with `binding.password`; returns the credentials as the app gets them."""
+        """Let `binding.username` in with `binding.password`; returns the credentials as the app gets them.
+
+        The binding is among `instance.bindings` already.
+        """
 
     @abstractmethod
     async def unbind(self, instance: Instance, binding: Binding) -> None:
-        """Let it in no more, and end its connections."""
+        """Let it in no more, and end its connections. It is no longer among `instance.bindings`."""

@@ -7,7 +7,6 @@ import contextlib
 from collections.abc import AsyncGenerator
 from typing import Any
 
-import msgspec
 import psycopg
 
 from paas.services.node.instance import Binding, Instance
@@ -75,8 +74,7 @@ class PostgresService(Service):
         """The role goes; all that was made with it stays."""
         async with self._at(instance):
             await database.dismiss(self._engine, instance, binding)
-            bindings = {id: one for id, one in instance.bindings.items() if id != binding.id}
-            self._quota.instances[instance.name] = msgspec.structs.replace(instance, bindings=bindings)
+            self._quota.instances[instance.name] = instance
 
     @contextlib.asynccontextmanager
     async def _at(self, instance: Instance) -> AsyncGenerator[None]:

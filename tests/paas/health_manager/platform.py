@@ -177,7 +177,7 @@ def manager(
     port = free_port()
     config = Config(
         nats=BusConfig(servers=[bus]),
-        bulk_url=controller.url,
+        bulk_urls=[f"http://127.0.0.1:{free_port()}", controller.url],  # nobody is at the first
         batch=2,
         timings=TIMINGS,
         listen=Listen(port=port),

@@ -27,14 +27,15 @@ class BulkError(Exception):
 
 
 class BulkReader:
-    """`url`: of the cloud controller; `batch`: apps per page."""
+    """`urls`: of the cloud controllers; `batch`: apps per page."""
 
-    def __init__(self, bus: Bus, url: str, ca: str, partition: str, batch: int) -> None:
+    def __init__(self, bus: Bus, urls: list[str], ca: str, partition: str, batch: int) -> None:
         self._bus = bus
         self._subject = f"cloudcontroller.bulk.credentials.{partition}"
         self._batch = batch
         verify = ssl.create_default_context(cafile=ca) if ca else True
-        self._http = httpx2.AsyncClient(base_url=url.rstrip("/"), verify=verify, timeout=PAGE_SECONDS)
+        self._http = httpx2.AsyncClient(verify=verify, timeout=PAGE_SECONDS)
+        self._urls = [f"{url.rstrip('/')}/bulk/apps" for url in urls]
         self._credentials: BulkCredentials | None = None
 
     async def pages(self) -> AsyncIterator[dict[str, Desired]]:
@@ -55,19 +56,20 @@ class BulkReader:
 
     async def _read(self, token: dict[str, int]) -> DesiredPage:
         error = ""
-        for _ in range(TRIES):
+        for _ in range(TRIES * len(self._urls)):
             if self._credentials is None:
                 self._credentials = await self._bus.request(
                     self._subject, Nothing(), BulkCredentials, CREDENTIALS_SECONDS
                 )
             try:
                 answer = await self._http.get(
-                    "/bulk/apps",
+                    self._urls[0],
                     params={"batch_size": self._batch, "bulk_token": msgspec.json.encode(token).decode()},
                     auth=(self._credentials.user, self._credentials.password),
                 )
             except httpx2.HTTPError as fault:
                 error = str(fault) or type(fault).__name__
+                self._next()
                 continue
             if answer.status_code == 200:
                 try:
@@ -76,5 +78,10 @@ class BulkReader:
                     raise BulkError(f"GET /bulk/apps: {fault}") from None
             if answer.status_code == 401:
                 self._credentials = None  # they may have been changed
+            else:
+                self._next()
             error = f"status {answer.status_code}"
         raise BulkError(f"GET /bulk/apps: {error}")
+
+    def _next(self) -> None:
+        self._urls = [*self._urls[1:], self._urls[0]]

@@ -35,14 +35,14 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """Of ``paas.health_manager``. `bulk_url`: the cloud controller's base URL, checked by `ca`.
+    """Of ``paas.health_manager``. `bulk_urls`: base URLs of the cloud controllers, asked in turn; certificates are checked by `ca`.
 
     With a `database`, of several health managers one acts, that which has the lease of `lease_seconds`; without, each thinks itself
     alone: the cloud controller looks again before it does what it is told.
     """
 
     nats: BusConfig
-    bulk_url: str
+    bulk_urls: list[str]
     ca: str = ""
     batch: int = 500
     partition: str = "default"

@@ -40,7 +40,7 @@ class Manager:
         self._bus = bus
         self._acts = acts
         self.core = Core(config.timings, lambda: random.uniform(-1, 1))  # noqa: S311 spreads restarts
-        self._reader = BulkReader(bus, config.bulk_url, config.ca, config.partition, config.batch)
+        self._reader = BulkReader(bus, config.bulk_urls, config.ca, config.partition, config.batch)
         self._read_now = asyncio.Event()
         self._connected = False
 

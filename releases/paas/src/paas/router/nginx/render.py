@@ -37,12 +37,18 @@ def write_files(config: Config) -> Path:
         loader=jinja2.FileSystemLoader(HERE), undefined=jinja2.StrictUndefined, keep_trailing_newline=True,
         trim_blocks=True, lstrip_blocks=True, autoescape=False,  # noqa: S701 no HTML
     )  # fmt: skip
+    environment.filters["ms"] = _milliseconds
     for name in FILES:
         (directory / name).write_text(environment.get_template(f"{name}.j2").render(given))
     (directory / "settings.json").write_bytes(
         msgspec.json.encode(msgspec.to_builtins(nginx) | {"socket": config.socket, "certificates": []})
     )
     return directory / "nginx.conf"
+
+
+def _milliseconds(seconds: float) -> str:
+    """A time as nginx reads it."""
+    return f"{round(seconds * 1000)}ms"
 
 
 def _names(one: Certificate) -> list[str]:

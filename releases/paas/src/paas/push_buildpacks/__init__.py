@@ -1,0 +1,1 @@
+"""The errand that puts the release's buildpacks into the platform."""

@@ -94,6 +94,8 @@ def settings(
         "app_domains": ["apps.test"],
         "log_cache_url": "http://log-cache.sys.test",
         "data": str(directory / "data"),
+        "broker_timeout": 20,
+        "broker_poll": 0.2,
         "intervals": {"poll": 1, "lease": 3, "find": 1, "deployment": 0.2, "routed": 0.1},
         **more,
     }

@@ -14,6 +14,14 @@ from paas.cloud_controller.roles import user_endpoints as users
 from paas.cloud_controller.routes import destinations
 from paas.cloud_controller.routes import endpoints as routes
 from paas.cloud_controller.security_groups import endpoints as security_groups
+from paas.cloud_controller.services import bind as service_bind
+from paas.cloud_controller.services import bindings as service_bindings
+from paas.cloud_controller.services import brokers as service_brokers
+from paas.cloud_controller.services import instance_change, orphans, provision, synchronize
+from paas.cloud_controller.services import instances as service_instances
+from paas.cloud_controller.services import offerings as service_offerings
+from paas.cloud_controller.services import plans as service_plans
+from paas.cloud_controller.services import remove as service_remove
 from paas.cloud_controller.spaces import delete as space_delete
 from paas.cloud_controller.spaces import endpoints as spaces
 
@@ -29,6 +37,12 @@ TENANCY_ENDPOINTS: list[Endpoint] = [
     *destinations.ENDPOINTS,
     *flags.ENDPOINTS,
     *security_groups.ENDPOINTS,
+    *service_brokers.ENDPOINTS,
+    *service_offerings.ENDPOINTS,
+    *service_plans.ENDPOINTS,
+    *service_instances.ENDPOINTS,
+    *instance_change.ENDPOINTS,
+    *service_bindings.ENDPOINTS,
 ]
 TENANCY_WORKS: dict[str, Work] = {
     **organization_delete.WORKS,
@@ -40,4 +54,9 @@ TENANCY_WORKS: dict[str, Work] = {
     **domains.WORKS,
     **routes.WORKS,
     **security_groups.WORKS,
+    **synchronize.WORKS,
+    **provision.WORKS,
+    **service_bind.WORKS,
+    **service_remove.WORKS,
+    **orphans.WORKS,
 }

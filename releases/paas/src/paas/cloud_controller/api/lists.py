@@ -18,6 +18,8 @@ Filter = Callable[[list[str]], sa.ColumnElement[bool]]
 Rows = Sequence[sa.Row[Any]]
 Present = Callable[[Call, Rows], Awaitable[list[dict[str, Any]]]]
 Include = Callable[[Call, Rows], Awaitable[dict[str, list[dict[str, Any]]]]]
+FieldInclude = Callable[[Call, Rows, list[str]], Awaitable[dict[str, list[dict[str, Any]]]]]
+"""With the fields that were asked for."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,8 @@ class Listing:
     order: tuple[str, ...] = ()
     """Columns beside created_at and updated_at."""
     includes: dict[str, Include] = field(default_factory=dict[str, Include])
-    fields: tuple[str, ...] = ()
-    """Names allowed in ``fields[NAME]``."""
+    fields: dict[str, FieldInclude] = field(default_factory=dict[str, FieldInclude])
+    """What ``fields[NAME]=a,b`` includes."""
     default_order: str = "created_at"
 
 
@@ -47,12 +49,7 @@ def flag(column: sa.ColumnElement[bool]) -> Filter:
 async def answer_list(call: Call, listing: Listing, select: sa.Select[Any], present: Present) -> Response:
     """The page that was asked for of `select`, which has the table's columns."""
     query = call.query
-    for value, allowed, name in (
-        (query.include, listing.includes, "include"),
-        (query.fields, listing.fields, "fields"),
-    ):
-        if wrong := [one for one in value if one not in allowed]:
-            raise bad_query(f"Invalid {name}: '{wrong[0]}'. Valid are: {_quoted(allowed)}")
+    _check_includes(call, listing)
     for condition in conditions(listing, query.filters):
         select = select.where(condition)
     counted = select.add_columns(sa.func.count().over().label("total_results_")).order_by(*_order(call, listing))
@@ -62,12 +59,32 @@ async def answer_list(call: Call, listing: Listing, select: sa.Select[Any], pres
     if not rows and query.page > 1:
         total = (await call.db.execute(sa.select(sa.func.count()).select_from(select.subquery()))).scalar_one()
     found: dict[str, Any] = {"pagination": pagination(call, total), "resources": await present(call, rows)}
-    if query.include:
-        found["included"] = {}
-        for name in query.include:
-            for kind, resources in (await listing.includes[name](call, rows)).items():
-                found["included"].setdefault(kind, []).extend(resources)
+    if included := await included_of(call, listing, rows):
+        found["included"] = included
     return answer(found)
+
+
+def _check_includes(call: Call, listing: Listing) -> None:
+    query = call.query
+    for value, allowed, name in (
+        (query.include, listing.includes, "include"),
+        (query.fields, listing.fields, "fields"),
+    ):
+        if wrong := [one for one in value if one not in allowed]:
+            raise bad_query(f"Invalid {name}: '{wrong[0]}'. Valid are: {_quoted(allowed)}")
+
+
+async def included_of(call: Call, listing: Listing, rows: Rows) -> dict[str, list[dict[str, Any]]]:
+    """What ``include`` and ``fields`` ask for beside these rows; 400 for what this list does not know."""
+    _check_includes(call, listing)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for name in dict.fromkeys(call.query.include):
+        for kind, resources in (await listing.includes[name](call, rows)).items():
+            found.setdefault(kind, []).extend(resources)
+    for name, wanted in call.query.fields.items():
+        for kind, resources in (await listing.fields[name](call, rows, wanted)).items():
+            found.setdefault(kind, []).extend(resources)
+    return found
 
 
 def answer_all(call: Call, resources: list[dict[str, Any]]) -> Response:

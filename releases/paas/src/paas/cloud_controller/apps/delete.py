@@ -6,10 +6,11 @@ import sqlalchemy as sa
 
 from paas.cloud_controller.api.identity import Identity
 from paas.cloud_controller.events.record import Target, record
-from paas.cloud_controller.jobs.job import Done, Job, Outcome
+from paas.cloud_controller.jobs.job import Again, Done, Job, Outcome
 from paas.cloud_controller.outbox.put import put
 from paas.cloud_controller.platform import Platform
-from paas.cloud_controller.schema import apps, processes
+from paas.cloud_controller.schema import apps, processes, service_bindings
+from paas.cloud_controller.services.remove import unbind_step
 from paas.database.transaction import Transaction
 
 
@@ -30,6 +31,12 @@ async def delete_app(db: Transaction, who: Identity | None, app: str) -> None:
 async def delete(platform: Platform, job: Job) -> Outcome:
     """The job ``app.delete``."""
     who = Identity(job.user_guid, job.payload.get("user_name", ""), frozenset())
+    async with platform.database.begin() as db:
+        mine = sa.select(service_bindings.c.guid).where(service_bindings.c.app_guid == job.resource_guid)
+        bindings = list(await db.scalars(mine))
+    steps = [await unbind_step(platform, guid, who) for guid in bindings]
+    if waiting := [step.after for step in steps if not step.done]:
+        return Again(min(waiting))
     async with platform.database.begin() as db:
         await delete_app(db, who, job.resource_guid)
     return Done()

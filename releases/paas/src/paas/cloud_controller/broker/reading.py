@@ -42,6 +42,14 @@ class Raw:
 
 def decoded(raw: Raw, kind: type[T], expected: str) -> T:
     """The body as `kind`; MalformedError with the place where it is none. The body itself is not told: it may hold credentials."""
+    if b"\\u0000" in raw.body:
+        # what is kept of an answer is kept as text that cannot hold it
+        raise MalformedError(
+            raw.asked,
+            "The service broker returned an invalid response: the body has a character NUL (\\u0000)",
+            expected,
+            raw.status,
+        )
     try:
         return msgspec.json.decode(raw.body, type=kind)
     except msgspec.ValidationError as error:

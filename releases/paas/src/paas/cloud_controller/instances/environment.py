@@ -8,6 +8,7 @@ from sqlalchemy import Row
 
 from paas.cloud_controller.config import Config
 from paas.cloud_controller.platform import Platform
+from paas.cloud_controller.services.bound import bound_services
 from paas.database.transaction import Transaction
 
 
@@ -35,4 +36,4 @@ def vcap_application(config: Config, row: Row[Any], uris: list[str]) -> dict[str
 
 async def services_of(platform: Platform, db: Transaction, app: str) -> list[dict[str, Any]]:
     """Entries of VCAP_SERVICES, each with its label, of the bindings of one app."""
-    return []
+    return [one.entry() for one in await bound_services(platform, db, app)]

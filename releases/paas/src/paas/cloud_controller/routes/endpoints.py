@@ -12,7 +12,7 @@ from paas.cloud_controller.api.access import need, need_in, space_powers, visibl
 from paas.cloud_controller.api.body import Body, Metadata, ToOne, merged_labels
 from paas.cloud_controller.api.call import Call, Endpoint, accepted, answer
 from paas.cloud_controller.api.errors import bad_query, not_authorized, unprocessable
-from paas.cloud_controller.api.lists import Include, Listing, Rows, among, answer_list
+from paas.cloud_controller.api.lists import Listing, Rows, among, answer_list, included_of
 from paas.cloud_controller.domains.access import visible as visible_domains
 from paas.cloud_controller.domains.endpoints import need_domain
 from paas.cloud_controller.domains.present import included_domains
@@ -42,7 +42,6 @@ def _ports(values: list[str]) -> sa.ColumnElement[bool]:
     return routes.c.port.in_([int(value) for value in values if int(value) < 65536])
 
 
-INCLUDES: dict[str, Include] = {"domain": included_domains, "space": _spaces, "space.organization": _organizations}
 LISTING = Listing(
     routes,
     {
@@ -60,7 +59,7 @@ LISTING = Listing(
         "service_instance_guids": lambda _: sa.false(),
     },
     order=("host",),
-    includes=INCLUDES,
+    includes={"domain": included_domains, "space": _spaces, "space.organization": _organizations},
 )
 
 
@@ -111,10 +110,8 @@ async def show(call: Call) -> Response:
     """One."""
     row = await need_route(call)
     found = await present(call, row)
-    for name in call.query.include:
-        if name not in INCLUDES:
-            raise bad_query(f"Invalid include: '{name}'. Valid are: 'domain', 'space', 'space.organization'")
-        found.setdefault("included", {}).update(await INCLUDES[name](call, [row]))
+    if included := await included_of(call, LISTING, [row]):
+        found["included"] = included
     return answer(found)
 
 

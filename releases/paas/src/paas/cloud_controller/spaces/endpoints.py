@@ -11,20 +11,19 @@ from starlette.responses import Response
 from paas.cloud_controller.api.access import need, organization_powers, space_powers, visible_spaces
 from paas.cloud_controller.api.body import Body, Metadata, ToOne, merged_labels
 from paas.cloud_controller.api.call import Call, Endpoint, accepted, answer
-from paas.cloud_controller.api.errors import bad_query, not_authorized, not_found, uniqueness, unprocessable
-from paas.cloud_controller.api.lists import Include, Listing, Rows, among, answer_all, answer_list
+from paas.cloud_controller.api.errors import not_authorized, not_found, uniqueness, unprocessable
+from paas.cloud_controller.api.lists import Listing, Rows, among, answer_all, answer_list, included_of
 from paas.cloud_controller.api.names import Name
 from paas.cloud_controller.events.record import Target, record
 from paas.cloud_controller.jobs.queue import enqueue
 from paas.cloud_controller.schema import spaces
 from paas.cloud_controller.spaces.present import included_organizations, present
 
-INCLUDES: dict[str, Include] = {"organization": included_organizations, "org": included_organizations}
 LISTING = Listing(
     spaces,
     {"names": among(spaces.c.name), "organization_guids": among(spaces.c.organization_guid)},
     order=("name",),
-    includes=INCLUDES,
+    includes={"organization": included_organizations, "org": included_organizations},
 )
 
 
@@ -76,10 +75,8 @@ async def show(call: Call) -> Response:
     """One."""
     row = await need_space(call)
     found = present(call, row)
-    if wrong := [one for one in call.query.include if one not in INCLUDES]:
-        raise bad_query(f"Invalid include: '{wrong[0]}'. Valid are: 'organization'")
-    if call.query.include:
-        found["included"] = await included_organizations(call, [row])
+    if included := await included_of(call, LISTING, [row]):
+        found["included"] = included
     return answer(found)
 
 

@@ -1,0 +1,1 @@
+"""Services: brokers, what they offer, instances of it, and what apps are given of them."""

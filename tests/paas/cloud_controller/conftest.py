@@ -12,11 +12,13 @@ from paas.bus.client import Bus
 from tests.contract.store.postgres_server import PostgresServer
 from tests.paas.blobstore.blobstore_node import BlobstoreNode
 from tests.paas.bus.nats_server import NatsServer
+from tests.paas.cloud_controller.broker_peer import BrokerProcess, broker_process
 from tests.paas.cloud_controller.client import Api
 from tests.paas.cloud_controller.controller import Controller, running, settings
 from tests.paas.cloud_controller.keys_peer import ADMIN_SCOPES, KeysPeer
 from tests.paas.cloud_controller.peers import DeaPeer, StagerPeer, alive, on_bus
 from tests.paas.cloud_controller.pushing import zipped
+from tests.paas.cloud_controller.service_world import World, public_world
 
 
 @pytest.fixture(scope="session")
@@ -112,3 +114,14 @@ async def stager(bus: Bus, admin: Api, buildpack: str) -> AsyncIterator[StagerPe
     one = StagerPeer(bus, f"stager-{os.urandom(4).hex()}")
     async with alive(one):
         yield one
+
+
+@pytest.fixture(scope="session")
+def service_broker() -> Iterator[BrokerProcess]:
+    with broker_process() as one:
+        yield one
+
+
+@pytest.fixture
+async def world(admin: Api, service_broker: BrokerProcess) -> World:
+    return await public_world(admin, service_broker)

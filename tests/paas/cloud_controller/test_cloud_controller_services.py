@@ -1,95 +1,17 @@
-"""Service brokers, what they offer, instances, bindings and keys, against a broker that is a process of its own."""
+"""Service brokers, what they offer and to whom, and instances, against a broker that is a process of its own."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
-
-import pytest
 
 from tests.paas.cloud_controller import tenants
-from tests.paas.cloud_controller.broker_peer import PASSWORD, USER, BrokerProcess, broker_process, catalog
+from tests.paas.cloud_controller.broker_peer import USER, BrokerProcess, catalog
 from tests.paas.cloud_controller.client import Api
 from tests.paas.cloud_controller.controller import Controller
 from tests.paas.cloud_controller.keys_peer import KeysPeer
+from tests.paas.cloud_controller.service_world import CREDENTIALS, World, bind_error, register
 from tests.paas.cloud_controller.tenants import to
-
-CREDENTIALS = {"type": "basic", "credentials": {"username": USER, "password": PASSWORD}}
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[BrokerProcess]:
-    with broker_process() as one:
-        yield one
-
-
-@dataclass
-class World:
-    """A broker whose plans are public, and a space."""
-
-    admin: Api
-    peer: BrokerProcess
-    broker: str
-    name: str
-    prefix: str
-    organization: str
-    space: str
-    plans: dict[str, str]
-
-    async def instance(self, plan: str = "small", **more: Any) -> dict[str, Any]:
-        """An instance that is made; asked for as the client does."""
-        body = self.wanted(plan, **more)
-        await self.admin.post("/v3/service_instances", body)
-        return (await self.admin.get("/v3/service_instances", names=body["name"]))["resources"][0]
-
-    def wanted(self, plan: str = "small", **more: Any) -> dict[str, Any]:
-        return {
-            "type": "managed",
-            "name": tenants.name("instance"),
-            "relationships": {"space": to(self.space), "service_plan": to(self.plans[plan])},
-            **more,
-        }
-
-    async def app(self) -> str:
-        body = {"name": tenants.name("app"), "relationships": {"space": to(self.space)}}
-        return (await self.admin.post("/v3/apps", body))["guid"]
-
-    async def bind(self, app: str, instance: str, **more: Any) -> dict[str, Any]:
-        body = {"type": "app", "relationships": {"app": to(app), "service_instance": to(instance)}, **more}
-        await self.admin.post("/v3/service_credential_bindings", body)
-        found = await self.admin.get("/v3/service_credential_bindings", app_guids=app, service_instance_guids=instance)
-        return found["resources"][0]
-
-    async def until_asked(self, kind: str, condition: Callable[[dict[str, Any]], bool] = lambda _: True) -> None:
-        """Wait until the broker was asked so."""
-        deadline = time.monotonic() + 30
-        while not any(condition(one) for one in self.peer.asked(kind)):
-            assert time.monotonic() < deadline, f"{kind} was not asked"
-            await asyncio.sleep(0.05)
-
-
-async def register(admin: Api, url: str, **more: Any) -> tuple[str, str]:
-    """Guid and name of a broker whose catalog was read."""
-    name = tenants.name("broker")
-    await admin.post("/v3/service_brokers", {"name": name, "url": url, "authentication": CREDENTIALS, **more})
-    return (await admin.get("/v3/service_brokers", names=name))["resources"][0]["guid"], name
-
-
-@pytest.fixture
-async def world(admin: Api, process: BrokerProcess) -> AsyncIterator[World]:
-    prefix = f"{tenants.name('p')}-"
-    process.reset(prefix)
-    broker, name = await register(admin, process.url)
-    plans: dict[str, str] = {}
-    for plan in (await admin.get("/v3/service_plans", service_broker_guids=broker))["resources"]:
-        assert (plan["visibility_type"], plan["available"]) == ("admin", True)
-        await admin.post(f"/v3/service_plans/{plan['guid']}/visibility", {"type": "public"})
-        plans[plan["name"]] = plan["guid"]
-    org = (await tenants.organization(admin))["guid"]
-    yield World(admin, process, broker, name, prefix, org, (await tenants.space(admin, org))["guid"], plans)
 
 
 async def test_a_broker_is_registered_shown_changed_and_deleted(world: World) -> None:
@@ -142,10 +64,10 @@ async def test_a_broker_is_registered_shown_changed_and_deleted(world: World) ->
     assert (await admin.get("/v3/service_plans", guids=world.plans["small"]))["resources"] == []
 
 
-async def test_a_bad_catalog_names_all_faults_and_leaves_no_broker(admin: Api, process: BrokerProcess) -> None:
-    process.reset()
-    process.set(catalog={"services": [{"name": "x", "bindable": 1}, {"id": "y", "name": "x"}]})
-    body = {"name": tenants.name("bad"), "url": process.url, "authentication": CREDENTIALS}
+async def test_a_bad_catalog_names_all_faults_and_leaves_no_broker(admin: Api, service_broker: BrokerProcess) -> None:
+    service_broker.reset()
+    service_broker.set(catalog={"services": [{"name": "x", "bindable": 1}, {"id": "y", "name": "x"}]})
+    body = {"name": tenants.name("bad"), "url": service_broker.url, "authentication": CREDENTIALS}
     error = await admin.fail(0, "POST", "/v3/service_brokers", body)
     assert error["title"] == "CF-ServiceBrokerCatalogInvalid"
     for words in ("id is required", "bindable must be a boolean", "At least one plan", "names must be unique"):
@@ -286,102 +208,11 @@ async def test_a_failed_background_operation_says_why(world: World) -> None:
     assert "no machine left" in error["detail"]
     row = (await admin.get("/v3/service_instances", names=body["name"]))["resources"][0]
     assert row["last_operation"]["description"] == "no machine left"
-    assert "Service instance not found" in (await _bind_error(world, row["guid"]))["detail"]
+    assert "Service instance not found" in (await bind_error(world, row["guid"]))["detail"]
     peer.tell("deprovision", {"status": 500, "body": {"description": "locked"}})
     refused = await admin.fail(0, "DELETE", f"/v3/service_instances/{row['guid']}")
     assert "locked" in refused["detail"]
     await admin.delete(f"/v3/service_instances/{row['guid']}")
-
-
-async def _bind_error(world: World, instance: str, status: int = 422) -> dict[str, Any]:
-    body = {"type": "app", "relationships": {"app": to(await world.app()), "service_instance": to(instance)}}
-    return await world.admin.fail(status, "POST", "/v3/service_credential_bindings", body)
-
-
-async def test_bindings_and_keys(world: World, controller: Controller) -> None:
-    admin = world.admin
-    instance = (await world.instance())["guid"]
-    app = await world.app()
-    binding = await world.bind(app, instance, name="main", parameters={"ro": True})
-    assert world.peer.asked("bind")[0]["body"]["bind_resource"]["app_guid"] == app
-    again = await admin.fail(
-        422,
-        "POST",
-        "/v3/service_credential_bindings",
-        {"type": "app", "relationships": {"app": to(app), "service_instance": to(instance)}},
-    )
-    assert again["detail"] == "The app is already bound to the service instance"
-    path = f"/v3/service_credential_bindings/{binding['guid']}"
-    assert (await admin.get(f"{path}/parameters")) == {"ro": True}
-    environment = (await admin.get(f"/v3/apps/{app}/env"))["system_env_json"]["VCAP_SERVICES"]
-    entry = environment[f"{world.prefix}db"][0]
-    assert (entry["name"], entry["binding_name"], entry["plan"]) == ("main", "main", "small")
-    assert entry["credentials"]["password"] == f"secret of {binding['guid']}"
-    assert entry["syslog_drain_url"] == "syslog://drain.test:514"
-    listed = await admin.get(
-        "/v3/service_credential_bindings", include="app,service_instance", service_instance_guids=instance
-    )
-    assert listed["included"]["apps"][0]["guid"] == app
-    assert listed["included"]["service_instances"][0]["guid"] == instance
-    key = {"type": "key", "name": "k1", "relationships": {"service_instance": to(instance)}}
-    await admin.post("/v3/service_credential_bindings", key)
-    found = await admin.get("/v3/service_credential_bindings", names="k1", type="key", service_instance_guids=instance)
-    details = await admin.get(f"/v3/service_credential_bindings/{found['resources'][0]['guid']}/details")
-    assert details["credentials"]["port"] == 5432
-    twice = await admin.fail(422, "POST", "/v3/service_credential_bindings", key)
-    assert "Key binding names must be unique" in twice["detail"]
-    await admin.delete(path)
-    assert (await admin.get(f"/v3/apps/{app}/env"))["system_env_json"]["VCAP_SERVICES"] == {}
-    assert "secret of" not in controller.log.read_text()
-
-
-async def test_a_binding_that_fails_leaves_nothing_at_the_broker(world: World) -> None:
-    instance = (await world.instance())["guid"]
-    world.peer.tell("bind", {"status": 201, "body": {"credentials": 7}})
-    error = await _bind_error(world, instance, 0)
-    assert error["detail"].startswith("bind could not be completed: The service broker returned an invalid response")
-    await world.until_asked("unbind")
-    world.peer.tell("bind", {"status": 201, "body": {"credentials": {}, "volume_mounts": []}})
-    app = await world.app()
-    assert (await world.bind(app, instance))["last_operation"]["state"] == "succeeded"
-    await world.admin.delete(f"/v3/apps/{app}")
-    assert world.peer.state()["bindings"] == {}
-    only = (await world.instance("only"))["guid"]
-    assert (await _bind_error(world, only))["detail"] == "Service plan does not allow bindings."
-
-
-async def test_what_a_user_provides_is_given_to_apps(world: World) -> None:
-    admin = world.admin
-    body = {
-        "type": "user-provided",
-        "name": tenants.name("cups"),
-        "credentials": {"url": "https://u:p@x.test"},
-        "syslog_drain_url": "syslog://s.test:514",
-        "tags": ["own"],
-        "relationships": {"space": to(world.space)},
-    }
-    made = await admin.post("/v3/service_instances", body)
-    path = f"/v3/service_instances/{made['guid']}"
-    assert (await admin.get(f"{path}/credentials")) == {"url": "https://u:p@x.test"}
-    app = await world.app()
-    answer = await admin.ask(
-        "POST",
-        "/v3/service_credential_bindings",
-        {"type": "app", "relationships": {"app": to(app), "service_instance": to(made["guid"])}},
-    )
-    assert answer.status_code == 201
-    entry = (await admin.get(f"/v3/apps/{app}/env"))["system_env_json"]["VCAP_SERVICES"]["user-provided"][0]
-    assert (entry["credentials"], entry["tags"]) == (body["credentials"], ["own"])
-    await admin.patch(path, {"credentials": {"url": "other"}})
-    entry = (await admin.get(f"/v3/apps/{app}/env"))["system_env_json"]["VCAP_SERVICES"]["user-provided"][0]
-    assert entry["credentials"] == {"url": "other"}
-    key = {"type": "key", "name": "k", "relationships": {"service_instance": to(made["guid"])}}
-    assert (
-        "not supported for user-provided"
-        in (await admin.fail(422, "POST", "/v3/service_credential_bindings", key))["detail"]
-    )
-    assert (await admin.ask("DELETE", f"/v3/service_credential_bindings/{answer.json()['guid']}")).status_code == 204
-    assert (await admin.ask("DELETE", path)).status_code == 204
 
 
 async def test_plans_are_offered_to_whom_they_are_meant_for(
@@ -410,15 +241,15 @@ async def test_plans_are_offered_to_whom_they_are_meant_for(
 
 
 async def test_a_broker_of_a_space_is_for_that_space(
-    world: World, process: BrokerProcess, controller: Controller, keys: KeysPeer
+    world: World, service_broker: BrokerProcess, controller: Controller, keys: KeysPeer
 ) -> None:
     admin, called = world.admin, tenants.name("dev")
     async with Api(controller.url, keys.token(called)) as user:
         for type, where in (("organization_user", world.organization), ("space_developer", world.space)):
             await tenants.role(admin, type, {"username": called, "origin": "uaa"}, where)
-        body = {"name": "x", "url": process.url, "authentication": CREDENTIALS}
+        body = {"name": "x", "url": service_broker.url, "authentication": CREDENTIALS}
         assert (await user.fail(403, "POST", "/v3/service_brokers", body))["title"] == "CF-NotAuthorized"
-        guid, _ = await register(user, process.url, relationships={"space": to(world.space)})
+        guid, _ = await register(user, service_broker.url, relationships={"space": to(world.space)})
         plans = (await user.get("/v3/service_plans", service_broker_guids=guid))["resources"]
         assert {one["visibility_type"] for one in plans} == {"space"}
         elsewhere = await tenants.space(admin, world.organization)

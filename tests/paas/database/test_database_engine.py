@@ -127,6 +127,37 @@ async def test_an_exception_rolls_back_and_is_not_tried_again(database: Database
     assert "once" not in str(caught.value).split("DETAIL")[0]
 
 
+async def test_more_transactions_than_connections_wait_for_their_turn(database: Database) -> None:
+    async def work(transaction: Transaction) -> int:
+        total = 0
+        for _ in range(5):
+            total += await transaction.scalar(text("SELECT 1"))
+        return total
+
+    assert await asyncio.wait_for(asyncio.gather(*(database.run(work) for _ in range(60))), 60) == [5] * 60
+
+
+@pytest.mark.parametrize("steps", range(0, 40, 2))
+async def test_whoever_is_cancelled_leaves_nothing_behind(database: Database, steps: int) -> None:
+    """At any moment: while a connection is made, a statement runs, a transaction ends."""
+
+    async def work(transaction: Transaction) -> None:
+        await transaction.execute(text("INSERT INTO words VALUES ('cancelled'), ('too')"))
+        await transaction.execute(text("SELECT pg_sleep(0.05)"))
+
+    tasks = [asyncio.create_task(database.run(work))]
+    await asyncio.wait(tasks, timeout=steps / 400)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert await _words(database) in ([], ["cancelled", "too"]), "all or nothing"
+    begun = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'paas-words' AND state LIKE 'idle in%'"
+    async with database.begin() as transaction:
+        assert await transaction.scalar(text(begun)) == 0
+    for _ in range(10):
+        await asyncio.wait_for(_words(database), 30)
+
+
 async def test_work_outlives_a_server_that_is_killed_and_comes_back(
     postgres: PostgresServer, database: Database
 ) -> None:

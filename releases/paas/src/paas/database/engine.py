@@ -64,12 +64,15 @@ class Database:
     async def begin(self) -> AsyncGenerator[Transaction]:
         """A transaction, committed at the end of the block and rolled back by an exception. Not tried again."""
         async with self._turns:
-            connection, root = await self._threads.run(self._open)
+            opened: list[tuple[Connection, RootTransaction]] = []
             try:
-                yield Transaction(connection, self._threads)
+                await self._threads.run(self._open, opened)
+                yield Transaction(opened[0][0], self._threads)
             except BaseException:
-                await self._threads.run(_end, connection, root.rollback)
+                for connection, root in opened:
+                    await self._threads.run(_end, connection, root.rollback)
                 raise
+            connection, root = opened[0]
             await self._threads.run(_end, connection, root.commit)
 
     async def run(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
@@ -100,10 +103,11 @@ class Database:
         await self._threads.run(self._engine.dispose)
         self._threads.close()
 
-    def _open(self) -> tuple[Connection, RootTransaction]:
+    def _open(self, opened: list[tuple[Connection, RootTransaction]]) -> None:
+        # into a list: who asked may have been cancelled meanwhile, and must still end it
         connection = self._engine.connect()
         try:
-            return connection, connection.begin()
+            opened.append((connection, connection.begin()))
         except BaseException:
             connection.close()
             raise

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import httpx2
 from paas.bus.client import Bus, BusConfig, Message
-from paas.messages.dea import Advertisement, Find, Found, Nothing, Start, Stats, Stop, Update, Usage
+from paas.messages.dea import Advertisement, Find, Found, Nothing, Shutdown, Start, Stats, Stop, Update, Usage
 from paas.messages.staging import StagerAdvertisement, StageReply, StageRequest, StagingStop
 
 SECONDS = 30
@@ -231,3 +231,8 @@ async def alive(*peers: DeaPeer | StagerPeer) -> AsyncIterator[None]:
     finally:
         for task in tasks:
             task.cancel()
+        for peer in peers:
+            if isinstance(peer, DeaPeer):
+                counts: dict[str, int] = {}
+                await peer.bus.publish("dea.shutdown", Shutdown(id=peer.id, ip="", version="", app_id_to_count=counts))
+                await peer.bus.flush()

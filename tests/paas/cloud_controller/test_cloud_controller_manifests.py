@@ -92,7 +92,7 @@ async def test_processes_of_a_manifest_are_made(admin: Api, space: str) -> None:
         ({"name": "a", "buildpacks": ["none-such"]}, 'Buildpack "none-such" must be an existing admin buildpack'),
         ({"name": "a", "stack": "none-such"}, "Stack must be an existing stack"),
         ({"name": "a", "env": {"VCAP_X": "1"}}, "cannot start with VCAP_"),
-        ({"name": "a", "routes": [{"route": "x.elsewhere.test"}]}, "no domain of this organization fits"),
+        ({"name": "a", "routes": [{"route": "x.elsewhere.test"}]}, "did not match any existing domains"),
         ({"name": "a", "routes": [{"route": "not a url"}]}, "not a properly formed URL"),
         ({"name": "a", "docker": {"image": "x"}}, "docker images are not supported"),
         ({"name": "a", "health-check-type": "x"}, "health-check-type must be one of"),

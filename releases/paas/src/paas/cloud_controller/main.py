@@ -13,6 +13,7 @@ from paas.bus.client import Bus
 from paas.cloud_controller.app import application
 from paas.cloud_controller.broker.client import Brokers
 from paas.cloud_controller.config import Config
+from paas.cloud_controller.health.hear import hear_health
 from paas.cloud_controller.hear import hear_advertisements
 from paas.cloud_controller.jobs.queue import CHANNEL, OUTBOX_CHANNEL
 from paas.cloud_controller.jobs.worker import Worker
@@ -82,5 +83,6 @@ async def _bus(platform: Platform, unsent: asyncio.Event, stop: asyncio.Event) -
     bus = await connecting
     if "worker" in platform.config.roles:
         await hear_advertisements(platform, bus)
+        await hear_health(platform, bus)
     platform.connected_bus = bus
     unsent.set()

@@ -13,6 +13,7 @@ from paas.cloud_controller.buildpacks import upload as buildpack_upload
 from paas.cloud_controller.builds import endpoints as builds
 from paas.cloud_controller.droplets import endpoints as droplets
 from paas.cloud_controller.events import endpoints as events
+from paas.cloud_controller.health import bulk as health_bulk
 from paas.cloud_controller.jobs import endpoints as jobs
 from paas.cloud_controller.jobs.job import Work
 from paas.cloud_controller.manifests import apply as manifest_apply
@@ -47,6 +48,7 @@ ENDPOINTS: list[Endpoint] = [
     *stacks.ENDPOINTS,
     *TENANCY_ENDPOINTS,
     *manifests.ENDPOINTS,
+    *health_bulk.ENDPOINTS,
 ]
 
 WORKS: dict[str, Work] = {

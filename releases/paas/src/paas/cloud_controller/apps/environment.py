@@ -55,12 +55,12 @@ async def show(call: Call) -> Response:
                 spaces.c.organization_guid,
                 organizations.c.name.label("organization_name"),
             )
-            .where(
-                processes.c.app_guid == row.guid,
-                processes.c.deployment_guid.is_(None),
-                spaces.c.guid == row.space_guid,
-                organizations.c.guid == spaces.c.organization_guid,
+            .select_from(
+                processes.join(apps, apps.c.guid == processes.c.app_guid)
+                .join(spaces, spaces.c.guid == apps.c.space_guid)
+                .join(organizations, organizations.c.guid == spaces.c.organization_guid)
             )
+            .where(processes.c.app_guid == row.guid, processes.c.deployment_guid.is_(None))
             .order_by(processes.c.type != "web", processes.c.type)
         )
     ).first()

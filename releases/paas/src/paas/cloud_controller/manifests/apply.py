@@ -41,7 +41,7 @@ async def apply_app(platform: Platform, db: Transaction, who: Identity, space: s
     row = await _app(platform, db, who, space, given)
     for process in given.sized():
         await apply_process(platform.config, db, row, process)
-    await apply_routes(db, who, row, given)
+    await apply_routes(platform.config, db, who, row, given)
 
 
 async def _app(platform: Platform, db: Transaction, who: Identity, space: str, given: AppManifest) -> sa.Row[Any]:

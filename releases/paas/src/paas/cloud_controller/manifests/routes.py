@@ -4,119 +4,84 @@ from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, cast
 
 import sqlalchemy as sa
 from msgspec import UNSET
 
 from paas.cloud_controller.api.errors import unprocessable
 from paas.cloud_controller.api.identity import Identity
-from paas.cloud_controller.events.record import Target, record
-from paas.cloud_controller.manifests.read import AppManifest
-from paas.cloud_controller.outbox.put import routes_changed
+from paas.cloud_controller.config import Config
+from paas.cloud_controller.domains.access import usable_in
+from paas.cloud_controller.manifests.read import AppManifest, RouteManifest
+from paas.cloud_controller.routes.make import HOST_CHARACTERS, Wanted, make_route, split_url
+from paas.cloud_controller.routes.mapping import Goal, map_route, unmap
 from paas.cloud_controller.schema import destinations, domains, routes, spaces
 from paas.database.transaction import Transaction
 
-WORDS = 4
-"""Bytes of randomness in a random route's host."""
+RANDOM_BYTES = 4
+PROTOCOLS = ("http1", "http2")
+_NAME = re.compile(r"^(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?$", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Address:
-    """Of a route, on one of the platform's domains."""
-
-    domain: str
-    host: str
-    path: str
-
-
-async def apply_routes(db: Transaction, who: Identity, app: sa.Row[Any], given: AppManifest) -> None:
-    """Destinations of the app's web process as the manifest wants them; others stay, except with ``no-route``."""
-    before = await _destinations(db, app.guid)
+async def apply_routes(config: Config, db: Transaction, who: Identity, app: sa.Row[Any], given: AppManifest) -> None:
+    """The app's web process has the routes of the manifest; others stay, except with ``no-route``."""
+    before = (await db.scalars(sa.select(destinations.c.guid).where(destinations.c.app_guid == app.guid))).all()
     if given.no_route:
-        await db.execute(sa.delete(destinations).where(destinations.c.app_guid == app.guid))
-    else:
-        wanted = [] if given.routes is UNSET else given.routes
-        addresses = [await _address(db, app.space_guid, one.route) for one in wanted]
-        if not wanted and not before:
-            if given.random_route:
-                addresses = [await _default(db, app, f"-{secrets.token_hex(WORDS)}")]
-            elif given.default_route:
-                addresses = [await _default(db, app, "")]
-        protocols = [one.protocol for one in wanted] or ["http1"]
-        for number, address in enumerate(addresses):
-            route = await _route(db, who, app, address)
-            await _lead(db, route, app.guid, protocols[min(number, len(protocols) - 1)])
-    if await _destinations(db, app.guid) != before:
-        await routes_changed(db, [app.guid])
+        await unmap(db, who, before)
+        return
+    wanted = [] if given.routes is UNSET else given.routes
+    organization = await db.scalar(sa.select(spaces.c.organization_guid).where(spaces.c.guid == app.space_guid))
+    if wanted:
+        for one in wanted:
+            await _lead(config, db, who, app, await _wanted(db, organization, one), one.protocol)
+    elif not before and (given.random_route or given.default_route):
+        more = f"-{secrets.token_hex(RANDOM_BYTES)}" if given.random_route else ""
+        await _lead(config, db, who, app, await _default(db, app, organization, more), "http1")
 
 
-async def _destinations(db: Transaction, app: str) -> set[str]:
-    return set((await db.execute(sa.select(destinations.c.guid).where(destinations.c.app_guid == app))).scalars())
+async def _wanted(db: Transaction, organization: str, given: RouteManifest) -> Wanted:
+    url = re.sub(r"^https?://", "", given.route.strip())
+    name, _, path = url.partition("/")
+    if ":" in name:
+        raise unprocessable(f"The route '{given.route}' is invalid: ports are for routes of TCP, which are not offered")
+    if not _NAME.match(name):
+        raise unprocessable(f"The route '{given.route}' is not a properly formed URL")
+    if given.protocol not in PROTOCOLS:
+        raise unprocessable(f"The route '{given.route}' has protocol '{given.protocol}'; it must be http1 or http2")
+    domain, host, path = await split_url(db, organization, url)
+    return Wanted(domain, host, path.rstrip("/"), given.options)
 
 
-def _domains_of(space: str) -> sa.Select[Any]:
-    """Those that routes of the space may have: shared ones, and the organization's own; the platform's first shared one first."""
-    organization = sa.select(spaces.c.organization_guid).where(spaces.c.guid == space).scalar_subquery()
-    usable = sa.or_(domains.c.organization_guid.is_(None), domains.c.organization_guid == organization)
-    return sa.select(domains).where(usable).order_by(domains.c.organization_guid.is_not(None), domains.c.created_at)
-
-
-async def _address(db: Transaction, space: str, text: str) -> Address:
-    url = re.sub(r"^https?://", "", text.strip().lower())
-    name, slash, path = url.partition("/")
-    name, _, port = name.partition(":")
-    if port:
-        raise unprocessable(f"The route '{text}' is invalid: ports are for routes of TCP, which this platform has not")
-    if not name or not re.match(r"^(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?$", name):
-        raise unprocessable(f"The route '{text}' is not a properly formed URL")
-    by_name = {row.name: row for row in await db.execute(_domains_of(space))}
-    parts = name.split(".")
-    for cut in (0, 1):
-        domain = by_name.get(".".join(parts[cut:]))
-        if domain is not None:
-            return Address(domain.guid, ".".join(parts[:cut]), f"{slash}{path}".rstrip("/"))
-    raise unprocessable(
-        f"The route '{text}' could not be created: no domain of this organization fits. Known are: {', '.join(by_name) or 'none'}"
+async def _default(db: Transaction, app: sa.Row[Any], organization: str, more: str) -> Wanted:
+    """A host of the app's name on the platform's first shared domain, or else on the organization's own."""
+    select = (
+        sa.select(domains)
+        .where(usable_in(organization), domains.c.internal.is_(False))
+        .order_by(domains.c.organization_guid.is_not(None), domains.c.created_at)
     )
-
-
-async def _default(db: Transaction, app: sa.Row[Any], more: str) -> Address:
-    domain = (await db.execute(_domains_of(app.space_guid).where(domains.c.internal.is_(False)).limit(1))).first()
+    domain = (await db.execute(select.limit(1))).first()
     if domain is None:
-        raise unprocessable("The app has no default route: the platform has no shared domain")
-    host = re.sub(r"[^a-z0-9-]+", "-", app.name.lower()).strip("-")[: 63 - len(more)].rstrip("-")
+        raise unprocessable("The app has no default route: there is no domain for it")
+    host = re.sub(r"[^a-z0-9-]+", "-", app.name.lower()).strip("-")[: HOST_CHARACTERS - len(more)].rstrip("-")
     if not host:
         raise unprocessable(f"The app has no default route: no host can be made of its name '{app.name}'")
-    return Address(domain.guid, host + more, "")
+    return Wanted(domain, host + more)
 
 
-async def _route(db: Transaction, who: Identity, app: sa.Row[Any], address: Address) -> str:
-    same = sa.and_(routes.c.domain_guid == address.domain, routes.c.host == address.host, routes.c.path == address.path)
-    found = (await db.execute(sa.select(routes.c.guid, routes.c.space_guid).where(same))).first()
-    if found is not None:
-        if found.space_guid != app.space_guid:
-            raise unprocessable(
-                "Routes cannot be mapped to destinations in different spaces: "
-                f"the route with host '{address.host}' belongs to another space"
-            )
-        return found.guid
-    values = {
-        "domain_guid": address.domain,
-        "host": address.host,
-        "path": address.path,
-        "space_guid": app.space_guid,
-    }
-    guid = (await db.execute(sa.insert(routes).values(values).returning(routes.c.guid))).scalar_one()
-    await record(db, who, "audit.route.create", Target("route", guid, address.host), space=app.space_guid)
-    return guid
-
-
-async def _lead(db: Transaction, route: str, app: str, protocol: str) -> None:
+async def _lead(
+    config: Config, db: Transaction, who: Identity, app: sa.Row[Any], wanted: Wanted, protocol: str
+) -> None:
     same = sa.and_(
-        destinations.c.route_guid == route, destinations.c.app_guid == app, destinations.c.process_type == "web"
+        routes.c.domain_guid == wanted.domain.guid, routes.c.host == wanted.host, routes.c.path == wanted.path
     )
-    if await db.scalar(sa.select(destinations.c.guid).where(same)) is None:
-        values = {"route_guid": route, "app_guid": app, "protocol": protocol}
-        await db.execute(sa.insert(destinations).values(values))
+    found = (await db.execute(sa.select(routes.c.guid, routes.c.space_guid).where(same))).first()
+    if found is None:
+        found = await make_route(db, config, who, app.space_guid, wanted)
+    elif found.space_guid != app.space_guid:
+        raise unprocessable(
+            "Routes cannot be mapped to destinations in different spaces: "
+            f"the route '{wanted.url}' belongs to another space"
+        )
+    kind = cast("Literal['http1', 'http2']", protocol)
+    await map_route(db, who, found.guid, [Goal(app.guid, protocol=kind)])

@@ -34,6 +34,10 @@ class StagerPool:
         self._stagers[said.id] = _Stager(said, self._clock(), said.available_memory)
         self._heard.set()
 
+    def forget(self, stager: str) -> None:
+        """Nobody answers to its name."""
+        self._stagers.pop(stager, None)
+
     def alive(self, stager: str) -> bool:
         """Whether it was heard of lately."""
         self._prune()

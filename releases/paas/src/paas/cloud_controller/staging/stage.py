@@ -12,7 +12,7 @@ import sqlalchemy as sa
 import structlog
 
 from paas.bus.client import Bus, NoAnswerError
-from paas.cloud_controller.api.errors import ApiError
+from paas.cloud_controller.api.errors import ApiError, unavailable
 from paas.cloud_controller.jobs.job import Done, Job, Outcome
 from paas.cloud_controller.platform import Platform
 from paas.cloud_controller.schema import builds
@@ -34,6 +34,10 @@ class _StagerGoneError(Exception):
     """The stager died, or never began: another one may."""
 
 
+class _NobodyError(Exception):
+    """There is no such stager any more: nothing was begun."""
+
+
 async def stage(platform: Platform, job: Job) -> Outcome:
     """Until the build is STAGED or FAILED."""
     build = await _build(platform, job.resource_guid)
@@ -42,14 +46,19 @@ async def stage(platform: Platform, job: Job) -> Outcome:
     gone: set[str] = set()
     last = ""
     try:
-        for _ in range(platform.config.staging.attempts):
+        attempts = 0
+        while attempts < platform.config.staging.attempts:
             task = str(uuid.uuid4())
             async with platform.database.begin() as db:
                 request = await stage_request(platform, db, build, task)
             stager = await _stager(platform, build, gone)
             try:
                 reply = await _ask(platform, build, stager, request)
+            except _NobodyError:
+                platform.stagers.forget(stager)
+                continue
             except _StagerGoneError as error:
+                attempts += 1
                 last = str(error)
                 log.warning("stager_gone", build=build.guid, stager=stager, reason=last)
                 await _say(platform.bus, build.app_guid, f"The stager is gone ({last}): staging begins again elsewhere")
@@ -58,9 +67,7 @@ async def stage(platform: Platform, job: Job) -> Outcome:
             if reply is not None:
                 await finish_build(platform, build, reply)
             return Done()
-        raise ApiError(
-            422, 170001, "CF-StagingError", f"Staging was begun {platform.config.staging.attempts} times; {last}"
-        )
+        raise ApiError(422, 170001, "CF-StagingError", f"Staging was begun {attempts} times; {last}")
     except ApiError as error:
         if error.status == 503:
             raise
@@ -101,8 +108,8 @@ async def _ask(platform: Platform, build: sa.Row[Any], stager: str, request: Sta
     await bus.publish("staging.stop", StagingStop(app_id=build.app_guid))
     try:
         replies, subscription = await bus.ask(f"staging.{stager}.start", request, StageReply)
-    except NoAnswerError as error:
-        raise _StagerGoneError(str(error)) from None
+    except NoAnswerError:
+        raise unavailable("The message bus is away") from None
     try:
         return await _replies(platform, bus, build, stager, replies)
     finally:
@@ -127,7 +134,7 @@ async def _replies(
                 raise _StagerGoneError("it is not heard of any more") from None
             continue
         if reply is None:
-            raise _StagerGoneError("nobody listens")
+            raise _NobodyError
         if reply.finished or reply.error:
             return reply
         begun = True

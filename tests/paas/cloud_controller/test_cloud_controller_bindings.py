@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.paas.cloud_controller import tenants
 from tests.paas.cloud_controller.controller import Controller
 from tests.paas.cloud_controller.service_world import World, bind_error
@@ -92,3 +94,34 @@ async def test_what_a_user_provides_is_given_to_apps(world: World) -> None:
     )
     assert (await admin.ask("DELETE", f"/v3/service_credential_bindings/{answer.json()['guid']}")).status_code == 204
     assert (await admin.ask("DELETE", path)).status_code == 204
+
+
+async def test_a_manifest_binds_its_services(world: World) -> None:
+    admin = world.admin
+    made, slow = await world.instance(), await world.instance("slow")
+    provided = {"type": "user-provided", "name": tenants.name("cups"), "relationships": {"space": to(world.space)}}
+    await admin.post("/v3/service_instances", provided)
+
+    async def apply(services: str) -> Any:
+        manifest = f"applications:\n- name: shop\n  no-route: true\n  services: [{services}]\n"
+        return await admin.ask(
+            "POST",
+            f"/v3/spaces/{world.space}/actions/apply_manifest",
+            content=manifest.encode(),
+            headers={"content-type": "application/x-yaml"},
+        )
+
+    names = f"{made['name']}, {provided['name']}, {{name: {slow['name']}, binding_name: later, parameters: {{a: 1}}}}"
+    for _ in (1, 2):  # twice: what is bound stays
+        await admin.job((await apply(names)).headers["location"])
+        app = (await admin.get("/v3/apps", names="shop", space_guids=world.space))["resources"][0]["guid"]
+        found = (await admin.get("/v3/service_credential_bindings", app_guids=app))["resources"]
+        assert sorted((one["name"] or "", one["last_operation"]["state"]) for one in found) == [
+            ("", "succeeded"),
+            ("", "succeeded"),
+            ("later", "succeeded"),
+        ]
+    asked = [one for one in world.peer.asked("bind") if one["body"]["plan_id"].endswith("slow-id")]
+    assert [one["body"]["parameters"] for one in asked] == [{"a": 1}]
+    failed = await admin.ended((await apply("nothing")).headers["location"])
+    assert failed["errors"][0]["detail"].startswith("For application 'shop': Service instance 'nothing' not found")

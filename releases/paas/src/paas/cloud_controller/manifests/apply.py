@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,26 +16,42 @@ from paas.cloud_controller.apps.create import create_app
 from paas.cloud_controller.apps.environment import check_variables
 from paas.cloud_controller.apps.lifecycle import Lifecycle, LifecycleData, checked, columns
 from paas.cloud_controller.events.record import Target, record
-from paas.cloud_controller.jobs.job import Done, Job, Outcome
+from paas.cloud_controller.jobs.job import Again, Done, Job, Outcome
 from paas.cloud_controller.manifests.processes import apply_process
 from paas.cloud_controller.manifests.read import AppManifest, read_manifest
 from paas.cloud_controller.manifests.routes import apply_routes
+from paas.cloud_controller.manifests.services import bind_services_step
 from paas.cloud_controller.platform import Platform
 from paas.cloud_controller.schema import apps
 from paas.database.transaction import Transaction
 
 
 async def apply(platform: Platform, job: Job) -> Outcome:
-    """All apps of the manifest, each in a transaction of its own; the first that cannot be is named."""
+    """All apps of the manifest, each in a transaction of its own, then their services; the first that cannot be is named."""
     who = Identity(job.user_guid, job.payload["user_name"], frozenset(job.payload["scopes"]))
-    for app in read_manifest(platform.sealer.open(job.sealed).encode()):
-        try:
-            async with platform.database.begin() as db:
-                await apply_app(platform, db, who, job.payload["space"], app)
-        except ApiError as error:
-            detail = f"For application '{app.name}': {error.detail}"
-            raise ApiError(error.status, error.code, error.title, detail) from None
-    return Done()
+    given = read_manifest(platform.sealer.open(job.sealed).encode())
+    space = job.payload["space"]
+    if not job.payload.get("applied"):
+        for app in given:
+            with _named(app):
+                async with platform.database.begin() as db:
+                    await apply_app(platform, db, who, space, app)
+    waiting: list[float] = []
+    for app in given:
+        with _named(app):
+            step = await bind_services_step(platform, who, space, app)
+        waiting += [] if step.done else [step.after]
+    return Again(min(waiting), {**job.payload, "applied": True}) if waiting else Done()
+
+
+@contextmanager
+def _named(app: AppManifest) -> Generator[None]:
+    """Errors say which app they are about."""
+    try:
+        yield
+    except ApiError as error:
+        detail = f"For application '{app.name}': {error.detail}"
+        raise ApiError(error.status, error.code, error.title, detail) from None
 
 
 async def apply_app(platform: Platform, db: Transaction, who: Identity, space: str, given: AppManifest) -> None:

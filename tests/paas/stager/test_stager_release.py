@@ -87,6 +87,9 @@ async def test_surroundings_tell_the_package_cache_by_its_address_and_allow_it_a
         found.env["npm_config_registry"] == "http://127.0.0.1:8899/npm/"
         and found.env["PIP_TRUSTED_HOST"] == "127.0.0.1"
     )
+    assert json.loads(found.env["VCAP_APPLICATION"]) == {"application_id": "a"} and found.env["VCAP_SERVICES"] == "{}"
+    named = await surroundings(config, request(meta={"vcap_application": {"name": "n"}}), "s")
+    assert json.loads(named.env["VCAP_APPLICATION"]) == {"name": "n"}
     assert (found.env["A"], found.env["PIP_INDEX_URL"], found.env["CF_STACK"]) == ("b=c", "mine", "s")
     tls = msgspec.convert({**base, "package_cache": "https://localhost", "ca": "/ca.pem"}, Config)
     found = await surroundings(tls, request(), "s")

@@ -34,7 +34,7 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
 class Properties(msgspec.Struct, frozen=True, kw_only=True):
     """What is staged and how. `buildpacks`: keys of admin buildpacks and URLs of zips, all used in this order; none: the first admin buildpack that detects.
 
-    `buildpack` (one URL) and `buildpack_keys` are the older form, heard where `buildpacks` is empty. `services`: entries of VCAP_SERVICES with their label.
+    `buildpack` (one URL) and `buildpack_keys` are the older form, heard where `buildpacks` is empty. `services`: entries of VCAP_SERVICES with their label. `meta`: ``vcap_application``.
     """
 
     buildpacks: list[str] = []

@@ -105,9 +105,11 @@ class Agent:
         return self._config.memory_mb - sum(one.memory for one in self._running.values())
 
     async def _advertise(self) -> None:
-        if self._draining or not await self.fit():
+        if not await self.fit():
             return
-        advert = StagerAdvertisement(id=self.id, stacks=list(self._config.stacks), available_memory=self._free_mb)
+        # while it drains it is still heard of, so that nobody takes what runs here for lost
+        free = 0 if self._draining else self._free_mb
+        advert = StagerAdvertisement(id=self.id, stacks=list(self._config.stacks), available_memory=free)
         await self._bus.publish("staging.advertise", advert)
 
     async def _locate(self, _: Message[Nothing]) -> None:

@@ -49,8 +49,9 @@ async def surroundings(config: Config, request: StageRequest, stack: str) -> Sur
             env |= {"PIP_CERT": CA, "npm_config_cafile": CA}
         egress.append(Egress(protocol="tcp", destination=address, ports=str(port)))
     given = dict(pair.split("=", 1) for pair in request.properties.environment if "=" in pair)
-    if request.properties.services and "VCAP_SERVICES" not in given:
-        env["VCAP_SERVICES"] = services(request.properties.services)
+    env["VCAP_SERVICES"] = services(request.properties.services)
+    application = request.properties.meta.get("vcap_application", {"application_id": request.app_id})
+    env["VCAP_APPLICATION"] = msgspec.json.encode(application).decode()
     return Surroundings({**env, **given}, egress)
 
 

@@ -43,7 +43,6 @@ async def stage_request(platform: Platform, db: Transaction, build: sa.Row[Any],
     blobs = platform.blobs
     rows = (await db.execute(_usable(build))).all()
     named = list[str](build.buildpacks)
-    url = next((one for one in named if is_url(one)), "")
     by_name = {row.name: row for row in reversed(rows)}
     if missing := [one for one in named if not is_url(one) and one not in by_name]:
         raise ApiError(
@@ -52,7 +51,7 @@ async def stage_request(platform: Platform, db: Transaction, build: sa.Row[Any],
             "CF-StagingError",
             f"The buildpack {missing[0]} is not usable: it has no content, is disabled, or is for another stack",
         )
-    if not rows and not url:
+    if not rows and not named:
         raise ApiError(
             422,
             170006,
@@ -75,8 +74,7 @@ async def stage_request(platform: Platform, db: Transaction, build: sa.Row[Any],
         app_id=build.app_guid,
         task_id=task,
         properties=Properties(
-            buildpack=url,
-            buildpack_keys=[by_name[one].key for one in named if not is_url(one)],
+            buildpacks=[one if is_url(one) else by_name[one].key for one in named],
             services=await services_of(platform, db, build.app_guid),
             environment=[f"{name}={value}" for name, value in environment.items()],
             resources=Resources(memory=build.memory_in_mb, disk=build.disk_in_mb),

@@ -105,7 +105,7 @@ async def _ask(platform: Platform, build: sa.Row[Any], stager: str, request: Sta
         values = {"stager": stager, "attempts": builds.c.attempts + 1}
         if not (await db.execute(sa.update(builds).where(mine).values(values))).rowcount:
             return None
-    await bus.publish("staging.stop", StagingStop(app_id=build.app_guid))
+    await bus.publish("staging.stop", StagingStop(app_id=build.app_guid, keep=request.task_id))
     try:
         replies, subscription = await bus.ask(f"staging.{stager}.start", request, StageReply)
     except NoAnswerError:

@@ -44,13 +44,16 @@ http.server.ThreadingHTTPServer(('', int(os.environ['PORT'])), Handler).serve_fo
 """
 
 
-def make_droplet(directory: Path) -> str:
+INFO = "start_command: python3 main.py\nprocess_types: {worker: sleep 1000}\n"
+
+
+def make_droplet(directory: Path, info: str = INFO) -> str:
     """Write the droplet to ``directory/DIGEST``; its digest."""
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w:gz") as archive:
         _add(archive, "./app/main.py", CODE)
         _add(archive, "./.profile.d/one.sh", "export FROM_PROFILE=yes")
-        _add(archive, "./staging_info.yml", "start_command: python3 main.py\nprocess_types: {worker: sleep 1000}\n")
+        _add(archive, "./staging_info.yml", info)
     data = raw.getvalue()
     digest = hashlib.sha256(data).hexdigest()
     (directory / digest).write_bytes(data)

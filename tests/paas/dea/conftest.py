@@ -33,6 +33,7 @@ class Ground:
     nats: NatsServer
     droplets: str
     digest: str
+    bare: str
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +41,12 @@ def ground(warden_process: WardenProcess, tmp_path_factory: pytest.TempPathFacto
     directory = tmp_path_factory.mktemp("dea")
     store = directory / "store"
     store.mkdir()
-    digest = make_droplet(store)
+    digest, bare = make_droplet(store), make_droplet(store, info="start_command: ''\n")
     port = free_port()
     command = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "-d", str(store), str(port)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     with NatsServer.running(directory) as nats:
-        yield Ground(directory, nats, f"http://127.0.0.1:{port}", digest)
+        yield Ground(directory, nats, f"http://127.0.0.1:{port}", digest, bare)
     server.kill()
     server.wait()
 

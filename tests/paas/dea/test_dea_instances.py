@@ -132,16 +132,16 @@ async def test_what_cannot_be_started_is_told_why(world: World) -> None:
             "executable_uri": f"{world.ground.droplets}/none",
         },
         "is no digest of a droplet": {"sha1": "../x"},
-        "neither the app nor its droplet names one for the process other": {"process_type": "other"},
+        "neither the app nor its droplet names one for the process web": {
+            "sha1": world.ground.bare,
+            "executable_uri": f"{world.ground.droplets}/{world.ground.bare}",
+        },
         "a rule of a security group cannot be understood": {
             "egress_network_rules": [{"protocol": "gopher", "destination": "1.2.3.4"}]
         },
         "is no address, no CIDR": {"egress_network_rules": [{"protocol": "tcp", "destination": "nowhere"}]},
     }
-    # the default command would serve for any type, were it not for the named one
     for words, more in cases.items():
-        if "process other" in words:
-            continue
         app = await world.start(**more)
         exited = await world.ear.exits.one(lambda one, app=app: one.droplet == app)
         assert exited.reason == "CRASHED"

@@ -25,7 +25,6 @@ async def test_a_killed_agent_finds_its_instances_again(world: World) -> None:
     instance = await world.ear.state(app, "RUNNING")
     url = world.url(app)
     await world.ear.line(app, "begins")
-    await asyncio.sleep(0)
     world.dea.end(signal.SIGKILL)
     assert await get(f"{url}/say-alone") == "hello"
     world.ear.beats.all.clear()
@@ -97,13 +96,13 @@ async def test_a_bus_that_comes_back_hears_all_again(world: World) -> None:
     app = await world.start()
     await world.ear.state(app, "RUNNING")
     world.ground.nats.stop()
-    await get(f"{world.url(app)}/say-meanwhile")
     world.ear.routes.all.clear()
     world.ear.beats.all.clear()
     world.ground.nats.start()
     await world.ear.state(app, "RUNNING")
     await world.ear.routes.one(lambda route: route.app == app)
-    await world.ear.line(app, "meanwhile")
+    await get(f"{world.url(app)}/say-after")
+    await world.ear.line(app, "after")
 
 
 async def test_emptied_a_dea_serves_until_others_run_in_its_place(world: World) -> None:

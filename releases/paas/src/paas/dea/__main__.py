@@ -33,6 +33,8 @@ SNAPSHOT_SECONDS = 1.0
 
 async def main(config: DeaConfig, stop: asyncio.Event) -> None:
     """Find what runs, hear the bus, until told to end."""
+    empty = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR2, empty.set)
     warden = WardenClient(config.warden)
     while not stop.is_set():
         try:
@@ -65,10 +67,6 @@ async def main(config: DeaConfig, stop: asyncio.Event) -> None:
     agents.append(agent)
     await life.adopt(load(snapshot))
     await agent.begin()
-    emptying: set[asyncio.Task[None]] = set()
-    asyncio.get_running_loop().add_signal_handler(
-        signal.SIGUSR2, lambda: emptying.add(asyncio.create_task(evacuation.run()))
-    )
 
     async def fit() -> str:
         """Why this DEA is not fit to serve."""
@@ -80,6 +78,7 @@ async def main(config: DeaConfig, stop: asyncio.Event) -> None:
 
     loops = [routes.keep(), agent.beat(), agent.advertise(), instances.keep(SNAPSHOT_SECONDS)]
     tasks = [asyncio.create_task(one) for one in loops]
+    emptying = asyncio.create_task(_when(empty, evacuation))
     tasks.append(asyncio.create_task(serve(application(files, fit), config.listen, stop)))
     ending = asyncio.create_task(stop.wait())
     try:
@@ -88,11 +87,19 @@ async def main(config: DeaConfig, stop: asyncio.Event) -> None:
             if task.done() and not stop.is_set():
                 task.result()
     finally:
-        for task in (*tasks, *emptying):
+        for task in (*tasks, emptying):
             task.cancel()
-        await asyncio.gather(*tasks, *emptying, return_exceptions=True)
+        await asyncio.gather(*tasks, emptying, return_exceptions=True)
         await life.leave()
         await bus.close()
+
+
+async def _when(empty: asyncio.Event, evacuation: Evacuation) -> None:
+    await empty.wait()
+    try:
+        await evacuation.run()
+    except Exception:  # the agent serves on; who drains it has a time-out of its own
+        log.exception("evacuation")
 
 
 if __name__ == "__main__":

@@ -209,6 +209,8 @@ class Agent:
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:
+    # not asyncio.wait_for, which may swallow the cancellation when the event comes at the same moment
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)
-        await asyncio.sleep(TOGETHER_SECONDS)
+        async with asyncio.timeout(seconds):
+            await event.wait()
+            await asyncio.sleep(TOGETHER_SECONDS)

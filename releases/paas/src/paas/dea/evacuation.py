@@ -100,7 +100,8 @@ class Evacuation:
                 log.warning("no_other_dea", left=len(left))
                 break
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), LOOK_SECONDS)
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._news.wait()
             self._write(f"left {len(self._instances.live())}")
         return stops
 

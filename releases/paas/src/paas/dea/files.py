@@ -31,6 +31,7 @@ class Files:
     def __init__(self, config: DeaConfig, instances: Instances) -> None:
         self._secret = config.files_secret.encode()
         self._instances = instances
+        self._directory = config.directory
         scheme = "https" if config.listen.certificate else "http"
         self.base = f"{scheme}://{config.ip}:{config.listen.port}"
 
@@ -58,19 +59,19 @@ class Files:
             return PlainTextResponse("there is no such instance here\n", 404)
         path = f"{HOME}/{request.query_params.get('path', '/').lstrip('/')}"
         try:
-            return await _answer(instance.container, path)
+            return await _answer(instance.container, path, self._directory)
         except ContainerError as error:
             return PlainTextResponse(f"{error}\n", 404)
         except WardenAwayError:
             return PlainTextResponse("the warden does not answer; try again\n", 503)
 
 
-async def _answer(container: Container, path: str) -> Response:
+async def _answer(container: Container, path: str, place: str) -> Response:
     names = await container.run(["/bin/sh", "-c", 'cd -- "$1" && exec ls -1Ap', "sh", path])
     lines = [line.text async for batch in names.output() for line in batch.lines if line.stream == "OUT"]
     if (await names.wait()).status == 0:
         return PlainTextResponse("".join(f"{line}\n" for line in lines))
-    directory = tempfile.TemporaryDirectory(prefix="dea-file-")
+    directory = tempfile.TemporaryDirectory(prefix="file-", dir=place)
     copy = Path(directory.name) / "file"
     try:
         await container.copy_out(path, str(copy), max_bytes=MOST_BYTES)

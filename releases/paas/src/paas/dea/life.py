@@ -199,8 +199,9 @@ class Life:
         with contextlib.suppress(ContainerError, WardenAwayError):
             await instance.container.stop(grace)
         if instance.shipping is not None:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(instance.shipping, SHIP_SECONDS)
+            _, late = await asyncio.wait({instance.shipping}, timeout=SHIP_SECONDS)
+            for task in late:
+                task.cancel()
 
     async def _destroy(self, handle: str) -> None:
         while True:

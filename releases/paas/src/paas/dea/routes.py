@@ -38,7 +38,8 @@ class Routes:
         while True:
             self._sooner.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._sooner.wait(), self._interval)
+                async with asyncio.timeout(self._interval):
+                    await self._sooner.wait()
                 continue
             await self.register_all()
 

@@ -16,6 +16,7 @@ from paas.messages.log import LogLine, LogLines
 log = structlog.get_logger("dea")
 
 BUS_SECONDS = 0.2
+BACK_SECONDS = 1.0
 
 
 class Shipping:
@@ -47,12 +48,19 @@ class Shipping:
                 self._moved()
         except ContainerError as error:
             log.info("output_ended", instance=record.instance, reason=str(error))
+        except Exception:  # the instance serves on without its log
+            log.exception("output", instance=record.instance)
 
     async def _bus_there(self) -> None:
         """Without a bus lines would be dropped; on disk they are kept for a while."""
+        away = False
         while True:
             if self._bus.connected:
+                if away:
+                    # those who hear have to find it again, too
+                    await asyncio.sleep(BACK_SECONDS)
                 return
+            away = True
             await asyncio.sleep(BUS_SECONDS)
 
     async def say(self, record: Record, text: str) -> None:

@@ -84,7 +84,7 @@ class Keeper:
         record = Record(
             handle=ask.handle,
             owner=ask.owner,
-            rootfs=ask.rootfs,
+            rootfs=str(Path(ask.rootfs).resolve()),
             hostname=ask.hostname or ask.handle,
             limits=ask.limits,
             binds=ask.binds,

@@ -34,6 +34,7 @@ from paas.warden.watched import Watched
 
 KILL_ROUNDS = 200
 KILL_SECONDS = 0.02
+WATCHER_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -251,7 +252,8 @@ class Ward:
         for process in self.processes.values():
             # conmon writes the status within moments after the kill
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.ended.wait(), 5)
+                async with asyncio.timeout(WATCHER_SECONDS):
+                    await process.ended.wait()
             process.lost()
         with contextlib.suppress(ProgramError):
             await self._tools.programs.run("ip", "link", "del", self.link.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import time
@@ -16,6 +17,9 @@ from paas.blobs.signature import signed_url
 from paas.blobs.store import BlobStore, BlobStoreConfig
 from paas.blobs.transfer import Transfer
 
+from director.adapters.secrets.certificates import certificate
+from director.adapters.secrets.options import Options
+from lab.ports import free_port
 from tests.paas.blobstore.blobstore_node import SECRET, BlobstoreNode
 
 
@@ -179,3 +183,44 @@ async def test_addresses_that_are_none_and_a_missing_secret_are_told(tmp_path: P
     async with BlobStore(BlobStoreConfig(urls=["http://127.0.0.1:1"])) as store:
         with pytest.raises(BlobError, match=r"blobstore\.secret"):
             store.signed_get("a/b", 1)
+
+
+async def test_what_a_node_lacks_it_fetches_from_the_other_by_tls(tmp_path: Path) -> None:
+    authority = certificate(Options("ca", {"is_ca": True, "common_name": "ca"}), None)
+    names = {"common_name": "node", "alternative_names": ["127.0.0.1", "blobstore"]}
+    made = certificate(Options("leaf", names), authority)
+    for name, text in (("ca", authority["certificate"]), ("pem", made["certificate"]), ("key", made["private_key"])):
+        (tmp_path / name).write_text(text)
+    tls = {"certificate": str(tmp_path / "pem"), "key": str(tmp_path / "key")}
+    ports = free_port(), free_port()
+    nodes = [
+        BlobstoreNode(
+            tmp_path / str(port), port, ca=str(tmp_path / "ca"), peer_name="blobstore", sync_seconds=0.2,
+            peers=[f"https://127.0.0.1:{other}"], listen={"host": "127.0.0.1", "port": port, **tls},
+        )
+        for port, other in (ports, ports[::-1])
+    ]  # fmt: skip
+    first, second = nodes
+    config = msgspec.structs.replace(
+        first.config, urls=[f"https://127.0.0.1:{port}" for port in ports], ca=str(tmp_path / "ca")
+    )
+    second.start()
+    first.start()
+    try:
+        alone = msgspec.structs.replace(config, urls=config.urls[:1])
+        async with BlobStore(alone) as store, BlobStore(msgspec.structs.replace(config, urls=config.urls[1:])) as other:
+            for number in range(7):
+                await store.put(f"droplets/d{number}", blob(tmp_path, os.urandom(2000)))
+            carried = await store.put("packages/p", blob(tmp_path, b"signed" * 1000))
+            assert (await other.get("packages/p", tmp_path / "out")).size == 6000  # from the peer, at once
+            assert not (second.root / "blobs").exists() or not list((second.root / "blobs").glob("*/*"))
+            with second.syncing():
+                deadline = time.monotonic() + 30
+                while len(list((second.root / "blobs").glob("*/*"))) < 8:
+                    assert time.monotonic() < deadline
+                    await asyncio.sleep(0.05)
+            first.stop()
+            assert await other.get("packages/p", tmp_path / "out") == carried
+    finally:
+        first.stop()
+        second.stop()

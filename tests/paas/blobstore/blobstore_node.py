@@ -74,6 +74,18 @@ class BlobstoreNode:
             time.sleep(0.02)
         raise AssertionError("the blobstore does not listen")
 
+    @contextmanager
+    def syncing(self) -> Iterator[None]:
+        """What fetches from its peers runs for as long as the block."""
+        command = [sys.executable, "-m", "paas.blobstore.sync", "--config", self._file]
+        with (self.directory / "sync.log").open("wb") as log:
+            process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(SOURCES)}, stdout=log, stderr=log)
+        try:
+            yield
+        finally:
+            process.terminate()
+            assert process.wait(30) == 0, (self.directory / "sync.log").read_text()
+
     def stop(self) -> None:
         """End it as the supervisor does."""
         if self._process is not None:

@@ -136,7 +136,7 @@ class JobTree:
 
     def link(self, type: str, properties: dict[str, Any]) -> None:
         """A link to a job that is elsewhere."""
-        facts = {"name": type, "index": 0, "id": f"{type}-0", "az": "z1", "address": "127.0.0.1", "ip": "127.0.0.1"}
+        facts = {"name": type, "index": 1, "id": f"{type}-1", "az": "z1", "address": "127.0.0.1", "ip": "127.0.0.1"}
         self._links[type] = {"instances": [facts], "properties": properties}
 
     def package(self, name: str) -> Path:

@@ -23,3 +23,5 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     ca: str = ""
     peer_name: str = ""
     """Name in the certificates of the peers, where it is not that of their addresses."""
+    sync_seconds: float = 20
+    """Between two looks for what peers have and this node lacks."""

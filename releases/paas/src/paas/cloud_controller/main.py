@@ -13,6 +13,7 @@ from paas.bus.client import Bus
 from paas.cloud_controller.app import application
 from paas.cloud_controller.broker.client import Brokers
 from paas.cloud_controller.config import Config
+from paas.cloud_controller.deployments.step import Mover
 from paas.cloud_controller.health.hear import hear_health
 from paas.cloud_controller.hear import hear_advertisements
 from paas.cloud_controller.jobs.queue import CHANNEL, OUTBOX_CHANNEL
@@ -62,6 +63,8 @@ async def main(config: Config, stop: asyncio.Event) -> None:
             if "worker" in config.roles:
                 group.create_task(Worker(platform, WORKS, wake).run(stop))
                 group.create_task(Dispatcher(platform, unsent).run(stop))
+            if "clock" in config.roles:
+                group.create_task(Mover(platform).run(stop))
     finally:
         if platform.connected_bus is not None:
             await platform.connected_bus.close()

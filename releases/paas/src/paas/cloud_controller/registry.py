@@ -11,6 +11,7 @@ from paas.cloud_controller.apps import features as app_features
 from paas.cloud_controller.buildpacks import endpoints as buildpacks
 from paas.cloud_controller.buildpacks import upload as buildpack_upload
 from paas.cloud_controller.builds import endpoints as builds
+from paas.cloud_controller.deployments import endpoints as deployments
 from paas.cloud_controller.droplets import endpoints as droplets
 from paas.cloud_controller.events import endpoints as events
 from paas.cloud_controller.health import bulk as health_bulk
@@ -49,6 +50,7 @@ ENDPOINTS: list[Endpoint] = [
     *TENANCY_ENDPOINTS,
     *manifests.ENDPOINTS,
     *health_bulk.ENDPOINTS,
+    *deployments.ENDPOINTS,
 ]
 
 WORKS: dict[str, Work] = {

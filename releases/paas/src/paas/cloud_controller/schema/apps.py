@@ -141,10 +141,11 @@ deployments = sa.Table(
     optional("previous_droplet_guid"),
     optional("process_guid"),
     optional("process_type"),
-    json("steps"),
+    json("steps", NONE),
+    number("step", 1),
+    moment("leased_until"),
     moment("last_status_change"),
     moment("last_healthy_at"),
-    optional("error"),
 )
 
 tasks = sa.Table(

@@ -1,0 +1,105 @@
+"""Begins a deployment: a second web process, of the new droplet, beside the one that runs."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import sqlalchemy as sa
+
+from paas.cloud_controller.apps.wanted import start_app
+from paas.cloud_controller.config import Config
+from paas.cloud_controller.deployments.end import final
+from paas.cloud_controller.droplets.current import assign_droplet
+from paas.cloud_controller.outbox.put import changed, start_instances
+from paas.cloud_controller.schema import apps, deployments, processes
+from paas.database.transaction import Transaction
+
+COPIED = (
+    "command",
+    "memory_in_mb",
+    "disk_in_mb",
+    "log_rate_limit",
+    "health_check",
+    "readiness_health_check",
+    "labels",
+    "annotations",
+)
+
+
+async def begin(
+    config: Config, db: Transaction, app: sa.Row[Any], droplet: sa.Row[Any], values: dict[str, Any]
+) -> sa.Row[Any]:
+    """The new row. `app` is locked. `values`: strategy, max_in_flight, steps and labels.
+
+    A deployment that is under way is superseded: what it brought up serves on until the new one has taken its place.
+    """
+    overtaken = sa.and_(deployments.c.app_guid == app.guid, deployments.c.status == "ACTIVE")
+    superseded = (
+        await db.execute(
+            sa.update(deployments)
+            .where(overtaken)
+            .values(final("SUPERSEDED"))
+            .returning(deployments.c.wanted, deployments.c.previous_droplet_guid)
+        )
+    ).first()
+    values = {
+        **values,
+        "app_guid": app.guid,
+        "droplet_guid": droplet.guid,
+        "previous_droplet_guid": superseded.previous_droplet_guid if superseded else app.droplet_guid,
+        "process_type": "web",
+        "last_status_change": sa.func.now(),
+    }
+    if app.state != "STARTED":
+        await assign_droplet(config, db, app.guid, droplet)
+        started = (await db.execute(sa.select(apps).where(apps.c.guid == app.guid))).one()
+        await start_app(db, started)
+        return await _insert(db, {**values, **final("DEPLOYED")})
+    # what runs goes on running its own droplet, also after a crash
+    running = sa.and_(processes.c.app_guid == app.guid, processes.c.droplet_guid.is_(None))
+    await db.execute(sa.update(processes).where(running).values(droplet_guid=app.droplet_guid))
+    await assign_droplet(config, db, app.guid, droplet)
+    old = (
+        await db.execute(
+            sa.select(processes).where(
+                processes.c.app_guid == app.guid, processes.c.type == "web", processes.c.deployment_guid.is_(None)
+            )
+        )
+    ).one()
+    wanted = superseded.wanted if superseded else old.instances
+    row = await _insert(db, {**values, "wanted": wanted, "process_guid": str(uuid.uuid4())})
+    await _new_process(db, row, old)
+    return row
+
+
+async def _insert(db: Transaction, values: dict[str, Any]) -> sa.Row[Any]:
+    return (await db.execute(sa.insert(deployments).values(values).returning(deployments))).one()
+
+
+async def _new_process(db: Transaction, row: sa.Row[Any], old: sa.Row[Any]) -> None:
+    version = str(uuid.uuid4())
+    first = min(row.max_in_flight, row.wanted, canaries(row))
+    copied = {name: old._mapping[name] for name in COPIED}  # pyright: ignore[reportPrivateUsage]: public by SQLAlchemy's documentation
+    values = {
+        **copied,
+        "guid": row.process_guid,
+        "app_guid": row.app_guid,
+        "type": "web",
+        "version": version,
+        "instances": first,
+        "deployment_guid": row.guid,
+    }
+    await db.execute(sa.insert(processes).values(values))
+    await start_instances(db, row.process_guid, version, list(range(first)))
+    await changed(db, row.process_guid)
+
+
+def canaries(row: sa.Row[Any]) -> int:
+    """How many new instances there may be before the next pause; all of them where there is none."""
+    if row.strategy != "canary" or row.step > max(1, len(row.steps)):
+        return row.wanted
+    if not row.steps:
+        return 1
+    weight = row.steps[row.step - 1]["instance_weight"]
+    return max(1, min(row.wanted, -(-row.wanted * weight // 100)))

@@ -130,6 +130,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     broker_poll_hours: float = 168
     """What goes on for longer has failed."""
     broker_ca: str = ""
-    """A file: the certificates that brokers' are checked by; empty for the machine's."""
+    """A file: authorities that brokers' certificates are checked by, beside the machine's."""
     default_quota: dict[str, dict[str, int | bool | None]] = {}
     version: str = "3.195.0"

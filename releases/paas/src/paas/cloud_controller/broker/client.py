@@ -83,13 +83,15 @@ class Polled:
 
 
 class Brokers:
-    """The connections to all brokers, one of these per process. `timeout` in seconds for a whole answer; `ca`: a file."""
+    """The connections to all brokers, one of these per process. `timeout` in seconds for a whole answer; `ca`: a file of more authorities."""
 
     def __init__(self, timeout: float, ca: str = "") -> None:
-        verify = ssl.create_default_context(cafile=ca) if ca else True
+        context = ssl.create_default_context()
+        if ca:
+            context.load_verify_locations(ca)
         self.timeout = timeout
         self.http = httpx2.AsyncClient(
-            verify=verify,
+            verify=context,
             trust_env=False,
             follow_redirects=False,
             timeout=httpx2.Timeout(timeout, connect=CONNECT_SECONDS),

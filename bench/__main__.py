@@ -46,6 +46,7 @@ MEASUREMENTS = {
     "warm_calls": Measurement("warm_calls", 1, 300),
     "hundred_creates": Measurement("hundred_creates", 3, 200),
     "crash_tax": Measurement("crash_tax", 1, 600),
+    "router": Measurement("router", 1, 300),
     "side_by_side": Measurement("side_by_side", 1, 900),
     "side_by_side_1000": Measurement("side_by_side", 1, 3600, ({"instances": 1000},), only_named=True),
 }

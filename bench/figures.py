@@ -23,6 +23,7 @@ FIGURES: tuple[tuple[str, str, str], ...] = (
     ("Crash tax, accepting cloud", "crash_tax", "accepting.tax"),
     ("Crash tax, waiting cloud", "crash_tax", "waiting.tax"),
     ("Orphans", "crash_tax", "accepting.orphans"),
+    ("Router over plain nginx, requests per second", "router", "ratio"),
     ("Side by side: poll each second", "side_by_side", "poll_each_second.times"),
     ("Side by side: process per call", "side_by_side", "process_per_call.times"),
     ("Side by side: barriers in list order", "side_by_side", "barriers_in_list_order.times"),

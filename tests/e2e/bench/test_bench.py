@@ -54,6 +54,14 @@ def test_it_measures_and_leaves_nothing_behind() -> None:
     assert tax["accepting"]["orphans"] == 0
 
 
+def test_it_measures_the_router_beside_a_plain_nginx() -> None:
+    need("nginx", "wrk")
+    (router,) = quick("router")
+    assert router["failed"] == 0
+    assert router["router"]["per_second"] > 0 < router["plain"]["per_second"]
+    assert len(router["ratios"]) == 1
+
+
 def plan(*stages: tuple[str, int, list[int], tuple[str, ...]]) -> Plan:
     """Stages as (id, width, seconds of each unit's only step, needs)."""
     return Plan(

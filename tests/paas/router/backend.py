@@ -30,8 +30,8 @@ class Backend:
     _server: asyncio.Server | None = None
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
 
-    async def start(self, context: ssl.SSLContext | None = None) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=context)
+    async def start(self, context: ssl.SSLContext | None = None, address: str = "127.0.0.1") -> None:
+        self._server = await asyncio.start_server(self._serve, address, self.port, ssl=context)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:

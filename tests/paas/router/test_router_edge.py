@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from paas.bus.client import Bus
 
-from tests.paas.router.backend import backends
+from tests.paas.router.backend import Backend, backends
 from tests.paas.router.edge import PATIENCE, Edge, ask, endpoint, routed
 
 
@@ -24,8 +24,10 @@ async def test_requests_go_to_all_endpoints_in_turn(edge: Edge, bus: Bus) -> Non
     name = host()
     async with backends("a", "b", "c") as all_:
         await routed(edge, bus, *(endpoint(one.port, name) for one in all_))
-        seen = Counter([(await ask(edge, name)).json()["name"] for _ in range(30)])
+        answers = [await ask(edge, name) for _ in range(30)]
+    seen = Counter(answer.json()["name"] for answer in answers)
     assert set(seen) == {"a", "b", "c"}
+    assert len({answer.headers["x-vcap-request-id"] for answer in answers}) == 30
     assert max(seen.values()) - min(seen.values()) <= 4  # two workers, each with a turn of its own
 
 
@@ -241,3 +243,17 @@ async def test_a_request_without_host(edge: Edge, version: str) -> None:
     assert answer.startswith("HTTP/1.1 400")
     if version == "1.0":  # HTTP/1.1 without a host is refused by nginx itself
         assert "X-Cf-RouterError: empty_host" in answer
+
+
+async def test_an_endpoint_with_an_address_of_ipv6(edge: Edge, bus: Bus) -> None:
+    name = host()
+    one = Backend("six")
+    await one.start(address="::1")
+    try:
+        await bus.publish("router.register", endpoint(one.port, name, host="::1"))
+        async with asyncio.timeout(PATIENCE):
+            while (answer := await ask(edge, name)).status_code == 404:
+                await asyncio.sleep(0.05)
+        assert answer.json()["name"] == "six"
+    finally:
+        await one.stop()

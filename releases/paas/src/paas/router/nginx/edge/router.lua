@@ -3,12 +3,15 @@ local balancer = require "ngx.balancer"
 local answers = require "edge.answers"
 local balance = require "edge.balance"
 local health = require "edge.health"
+local identity = require "edge.identity"
 local lines = require "edge.lines"
 local routes = require "edge.routes"
 local settings = require "edge.settings"
 local sticky = require "edge.sticky"
 
+local method = ngx.req.get_method
 local now = ngx.now
+local format = string.format
 local lower = string.lower
 local match = string.match
 local min = math.min
@@ -39,13 +42,13 @@ end
 
 function M.access()
     local var = ngx.var
+    var.edge_request_id = identity.new()
     local host = var.host
-    if not var.http_host or host == "" then
-        return answers.no_host()
-    end
     local known = routes.of(host)
     if known.status ~= 200 then
-        if known.status == 503 then
+        if not var.http_host then
+            return answers.no_host()
+        elseif known.status == 503 then
             return answers.not_ready()
         end
         return answers.unknown(host)
@@ -82,13 +85,16 @@ function M.access()
     end
     ctx.pool = pool
     ctx.one = one
-    local once = ONCE[var.request_method]
+    local once = ONCE[method()]
     if pool.tls then
         var.edge_upstream = once and "https://apps_tls_once" or "https://apps_tls"
     elseif once then
         var.edge_upstream = "http://apps_once"
     end
     note(var, one)
+    if var.edge_request_start == "" then
+        var.edge_request_start = format("%d", time * 1000)
+    end
 end
 
 -- Of what nginx tells of all attempts, that of the last one; an attempt that has not begun yet leaves but a separator.
@@ -177,6 +183,7 @@ function M.log()
 end
 
 function M.begin()
+    identity.begin()
     health.begin()
     if settings.app_logs then
         lines.begin()

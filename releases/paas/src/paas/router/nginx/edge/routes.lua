@@ -24,7 +24,8 @@ local away = 0
 local function pool(route, before)
     local plain, secure = {}, {}
     for _, one in ipairs(route.endpoints) do
-        one.address = (find(one.host, ":", 1, true) and "[" .. one.host .. "]" or one.host) .. ":" .. one.port
+        one.host = find(one.host, ":", 1, true) and "[" .. one.host .. "]" or one.host
+        one.address = one.host .. ":" .. one.port
         local list = one.tls and secure or plain
         list[#list + 1] = one
     end

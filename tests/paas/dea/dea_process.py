@@ -72,14 +72,19 @@ class Ear:
     async def on(cls, bus: Bus) -> Ear:
         """From now on."""
         ear = cls()
-        ear.beats = await Heard.on(bus, "dea.heartbeat", Heartbeat)
-        ear.exits = await Heard.on(bus, "droplet.exited", Exited)
+        await ear.hear_health(bus)
         ear.routes = await Heard.on(bus, "router.register", Register)
         ear.unroutes = await Heard.on(bus, "router.unregister", Register)
         ear.offers = await Heard.on(bus, "dea.advertise", Advertisement)
         ear.logs = await Heard.on(bus, "log.*", LogLines)
         await bus.flush()
         return ear
+
+    async def hear_health(self, bus: Bus) -> None:
+        """What a health manager may hear."""
+        self.beats = await Heard.on(bus, "dea.heartbeat", Heartbeat)
+        self.exits = await Heard.on(bus, "droplet.exited", Exited)
+        await bus.flush()
 
     async def state(self, droplet: str, state: str, index: int = 0, dea: str = "") -> str:
         """Wait until an instance is in a state; its guid."""

@@ -37,6 +37,20 @@ def own_network() -> Iterator[list[str]]:
         outside.wait()
 
 
+@contextmanager
+def network_of(pid: int) -> Iterator[None]:
+    """This thread, and all it starts, is in the network of another process for as long as the block."""
+    before = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    there = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
+    try:
+        _checked(_c.setns(there, CLONE_NEWNET))
+        yield
+    finally:
+        _checked(_c.setns(before, CLONE_NEWNET))
+        os.close(before)
+        os.close(there)
+
+
 def _ip(commands: str, where: list[str] | None = None) -> None:
     subprocess.run([*(where or []), "ip", "-batch", "-"], input=commands, text=True, check=True)
 

@@ -62,7 +62,8 @@ class Cgroup:
             text = self._at("cgroup.procs" if unified() else "pids/cgroup.procs").read_text()
         except OSError:
             return []
-        return [int(pid) for pid in text.split()]
+        # a process outside of the own pid namespace shows as 0, which to signal would mean ourselves
+        return [int(pid) for pid in text.split() if pid != "0"]
 
     def kill(self) -> None:
         """Kill all processes in it."""

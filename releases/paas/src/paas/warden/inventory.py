@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import fcntl
+import os
 import re
 import sys
 from pathlib import Path
@@ -20,6 +22,10 @@ from paas.warden.config import WardenConfig
 from paas.warden.keeper import Keeper
 from paas.warden.layers import mounted_below
 from paas.warden.programs import Programs
+
+LOOP_GET_STATUS64 = 0x4C05
+LOOP_INFO_BYTES = 232
+DELETED = " (deleted)"
 
 
 class Inventory(msgspec.Struct, kw_only=True):
@@ -43,12 +49,11 @@ async def inventory(config: WardenConfig) -> Inventory:
     prefix = re.escape(config.link_prefix)
     links = await programs.run("ip", "-o", "link")
     saved = (await programs.run("iptables-save")).splitlines()
-    files = Path("/sys/block").glob("loop*/loop/backing_file")
     return Inventory(
         containers=_names(directory / "containers"),
         runtime=_names(directory / "runc"),
         mounts=mounted_below(directory),
-        loops=sorted(str(file.parts[3]) for file in files if _below(file, directory)),
+        loops=_loops(directory),
         links=re.findall(rf"^\d+: ({prefix}\d+)@", links, re.MULTILINE),
         chains=[name for line in saved for name in re.findall(rf"^:({prefix}-c\d+) ", line)],
         rules=[line for line in saved if re.search(rf"({prefix}\d+ |-j DNAT)", line)],
@@ -61,11 +66,31 @@ def _names(directory: Path) -> list[str]:
     return sorted(one.name for one in directory.iterdir()) if directory.is_dir() else []
 
 
-def _below(file: Path, directory: Path) -> bool:
+def _loops(directory: Path) -> list[str]:
+    """Loop devices of files in the directory. All machines of one kernel see all of them, so a path alone does not tell."""
+    found: list[str] = []
+    for file in Path("/sys/block").glob("loop*/loop/backing_file"):
+        name = file.parts[3]
+        try:
+            path = file.read_text().strip()
+            if path.startswith(f"{directory}/") and (
+                path.endswith(DELETED) or _inode(name) == Path(path).stat().st_ino
+            ):
+                found.append(name)
+        except OSError:
+            continue  # it went meanwhile, or its file is another machine's
+    return sorted(found)
+
+
+def _inode(loop: str) -> int:
+    """Of the file behind a loop device."""
+    device = os.open(f"/dev/{loop}", os.O_RDONLY)
     try:
-        return file.read_text().startswith(f"{directory}/")
-    except OSError:
-        return False
+        info = bytearray(LOOP_INFO_BYTES)
+        fcntl.ioctl(device, LOOP_GET_STATUS64, info)
+        return int.from_bytes(info[8:16], sys.byteorder)
+    finally:
+        os.close(device)
 
 
 def _watchers(directory: Path) -> list[int]:

@@ -24,6 +24,7 @@ class Web:
 
     async def get(self, host: str, path: str = "/", **headers: str) -> httpx2.Response:
         """GET, whatever the answer; a router that is away is an error."""
+        self._client.cookies.clear()  # a session is what a check sends itself
         return await self._client.get(path, headers={"Host": host, **headers})
 
     async def post(self, host: str, path: str, body: bytes) -> httpx2.Response:

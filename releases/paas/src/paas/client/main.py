@@ -116,9 +116,10 @@ class Commands(click.Group):
 @click.pass_context
 def paas(context: click.Context, connect: str | None) -> None:
     """Runs apps and services on the platform."""
-    context.obj = Session.load()
+    context.obj = session = Session.load()
+    context.call_on_close(session.close)
     if connect:
-        context.obj.settings.connect = connect
+        session.settings.connect = connect
 
 
 def main(arguments: list[str] | None = None) -> int:

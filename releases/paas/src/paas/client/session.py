@@ -28,6 +28,11 @@ class Session:
         """With what was kept."""
         return cls(kept.load())
 
+    def close(self) -> None:
+        """End the connections."""
+        if "http" in self.__dict__:
+            self.http.close()
+
     def save(self) -> None:
         """Keep it for the next call."""
         kept.save(self.settings)
@@ -55,6 +60,7 @@ class Session:
     @property
     def org(self) -> Place:
         """The organization that is worked in."""
+        self._logged_in()
         if self.settings.org is None:
             raise ClientError("No organization is targeted.", "paas target -o ORG")
         return self.settings.org
@@ -62,9 +68,16 @@ class Session:
     @property
     def space(self) -> Place:
         """The space that is worked in."""
+        self._logged_in()
         if self.settings.space is None:
             raise ClientError("No space is targeted.", "paas target -o ORG -s SPACE")
         return self.settings.space
+
+    def _logged_in(self) -> None:
+        if not self.settings.api:
+            raise ClientError("No platform is targeted.", "paas target URL")
+        if not self.settings.access_token:
+            raise ClientError("You are not logged in.", "paas login")
 
     @property
     def where(self) -> str:
@@ -77,6 +90,7 @@ class Session:
             answer = self.http.get(f"{url}/")
             body: Any = answer.json()
             links: dict[str, Any] = body["links"]
+            _ = links["cloud_controller_v3"]["href"]
         except httpx2.TransportError as error:
             raise unreachable(url, error) from None
         except (ValueError, KeyError, TypeError):

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 import click
 import msgspec
-from rich.console import Console
 
 from paas.client.errors import ClientError
 
@@ -47,9 +46,10 @@ def document(value: Any) -> None:
 @contextmanager
 def doing(what: str) -> Generator[None]:
     """On a terminal a sign that it goes on, and a line when it has ended; a script sees one line at the end."""
-    console = Console(stderr=True)
-    if console.is_terminal:
-        with console.status(what):
+    if sys.stderr.isatty():
+        from rich.console import Console  # it takes a while to load, and scripts do not need it
+
+        with Console(stderr=True).status(what):
             yield
     else:
         yield

@@ -123,6 +123,20 @@ async def test_a_worker_has_no_port_and_runs_at_once(world: World) -> None:
     assert (await world.ear.exits.one(lambda one: one.droplet == app)).reason == "STOPPED"
 
 
+async def test_a_task_ends_by_itself_and_its_status_is_told(world: World) -> None:
+    for command, reason, status in (("echo done", "STOPPED", 0), ("exit 3", "CRASHED", 3)):
+        app = await world.start(task=True, name="migrate", start_command=command)
+        exited = await world.ear.exits.one(lambda one, app=app: one.droplet == app)
+        assert (exited.reason, exited.exit_status, exited.task) == (reason, status, True)
+    first = next(lines for lines in world.ear.logs.all if any(line.text == "done" for line in lines.lines))
+    assert first.source == "APP/TASK/migrate"
+    app = await world.start(task=True, start_command="sleep 1000")
+    await world.ear.state(app, "RUNNING")
+    await world.bus.publish("dea.stop", Stop(droplet=app))
+    exited = await world.ear.exits.one(lambda one: one.droplet == app)
+    assert (exited.reason, exited.exit_status) == ("STOPPED", 143)
+
+
 async def test_what_cannot_be_started_is_told_why(world: World) -> None:
     cases = {
         "there is no stack other here, but tiny": {"stack": "other"},

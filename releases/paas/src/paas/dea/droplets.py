@@ -23,7 +23,11 @@ TIMEOUT = httpx2.Timeout(60, connect=10)
 
 
 class DropletError(Exception):
-    """The droplet cannot be had; says why, without its address: that is signed."""
+    """The droplet cannot be had; says why, without its address: that is signed. `final`: to ask again is of no use."""
+
+    def __init__(self, message: str, *, final: bool = False) -> None:
+        super().__init__(message)
+        self.final = final
 
 
 class Droplets:
@@ -52,8 +56,8 @@ class Droplets:
                 try:
                     await self._get(digest, url, path)
                     break
-                except DropletError:
-                    if not left:
+                except DropletError as error:
+                    if error.final or not left:
                         raise
                     await asyncio.sleep(AGAIN_SECONDS)
             self._make_room(path)
@@ -69,7 +73,8 @@ class Droplets:
                 client.stream("GET", url) as answer,
             ):
                 if answer.status_code != 200:
-                    raise DropletError(f"the blobstore answers {answer.status_code} for droplet {digest}")
+                    refused = f"the blobstore answers {answer.status_code} for droplet {digest}"
+                    raise DropletError(refused, final=answer.status_code < 500)
                 with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640), "wb") as file:
                     async for piece in answer.aiter_raw():
                         check.update(piece)
@@ -80,7 +85,7 @@ class Droplets:
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise DropletError(f"droplet {digest} cannot be fetched: {type(error).__name__}") from None
         except OSError as error:
-            raise DropletError(f"droplet {digest} cannot be kept: {error.strerror}") from None
+            raise DropletError(f"droplet {digest} cannot be kept: {error.strerror}", final=True) from None
         finally:
             part.unlink(missing_ok=True)
 

@@ -66,6 +66,8 @@ class Evacuation:
         )
         stops: list[asyncio.Task[None]] = []
         for instance in self._instances.live():
+            if instance.record.task:
+                continue  # it cannot be moved: it has what time there is to end
             if instance.record.state == "RUNNING":
                 instance.record.told = True
                 self._instances.turn(instance, "EVACUATING")
@@ -86,17 +88,18 @@ class Evacuation:
         """Stop what has been replaced, until there is no more of it or no more time."""
         deadline = time.monotonic() + self._config.evacuation_seconds
         stops: list[asyncio.Task[None]] = []
-        while left := [one for one in self._instances.live() if one.record.state == "EVACUATING"]:
+        while left := [one for one in self._instances.live() if one.record.state == "EVACUATING" or one.record.task]:
             self._news.clear()
             for instance in left:
                 record = instance.record
-                if (record.droplet, record.version, record.index) in self._replaced:
+                place = (record.droplet, record.version, record.index)
+                if place in self._replaced and record.state == "EVACUATING":
                     stops.append(self._stop(instance))
             now = time.monotonic()
             if now > deadline:
                 log.warning("evacuation_timeout", left=len(left))
                 break
-            if now > self._heard_at + self._config.lonely_seconds:
+            if now > self._heard_at + self._config.lonely_seconds and not any(one.record.task for one in left):
                 log.warning("no_other_dea", left=len(left))
                 break
             with contextlib.suppress(TimeoutError):

@@ -11,7 +11,6 @@ import httpx2
 import structlog
 
 from paas.containers.client import ContainerError, WardenAwayError, WardenClient
-from paas.containers.protocol import Exit
 from paas.dea.config import DeaConfig
 from paas.dea.droplets import Droplets
 from paas.dea.environment import PORT
@@ -27,6 +26,7 @@ log = structlog.get_logger("dea")
 
 SHIP_SECONDS = 10
 AGAIN_SECONDS = 0.5
+STOPPED_STATUS = 143
 
 Tell = Callable[[Exited], Awaitable[None]]
 
@@ -100,7 +100,7 @@ class Life:
     async def stop(self, instance: Instance, reason: Reason) -> None:
         """End one: no new requests, time for those under way, time for the app to end; returns when it has."""
         record = instance.record
-        if record.state == "CRASHED":
+        if record.state in ("CRASHED", "STOPPED"):
             self._instances.forget(instance)
             return
         if record.state == "STOPPING":
@@ -119,6 +119,7 @@ class Life:
             if start is not None:
                 await self._begin(instance, start)
             await self._stay(instance)
+            await self._finished(instance)
         except CrashError as crash:
             await self._crashed(instance, crash)
         except Exception:  # one instance's fault must not end the agent
@@ -136,7 +137,7 @@ class Life:
         log.info("started", instance=record.instance, droplet=record.droplet, index=record.index, port=record.host_port)
 
     async def _stay(self, instance: Instance) -> None:
-        """Until it has ended, which is a crash."""
+        """Until it has ended, which is a crash unless it is a task that has done its work."""
         record, process = instance.record, instance.process
         assert process is not None
         check, place = record.health_check, (record.container_ip, PORT)
@@ -158,7 +159,9 @@ class Life:
             await asyncio.wait((ending, watching), return_when=asyncio.FIRST_COMPLETED)
             if not ending.done():
                 raise CrashError(silence(check))
-            raise _crash(await ending)
+            exit_ = await ending
+            if not record.task or exit_.status:
+                raise CrashError(exit_.description, exit_.status)
         except ContainerError as error:
             raise CrashError(f"its container is gone: {error}") from None
         finally:
@@ -177,7 +180,19 @@ class Life:
             await self._tell(record.exited("CRASHED", crash.status, crash.description))
         await self._stop_container(instance, 0)
         await self._shipping.say(record, f"Instance {record.instance} has ended: {crash.description}")
-        self._forget_later(instance)
+        if record.task:
+            self._instances.forget(instance)
+        else:
+            self._forget_later(instance)
+        await self._destroy(record.instance)
+
+    async def _finished(self, instance: Instance) -> None:
+        """A task has ended well."""
+        record = instance.record
+        self._instances.turn(instance, "STOPPED")
+        await self._stop_container(instance, 0)
+        await self._tell(record.exited("STOPPED"))
+        self._instances.forget(instance)
         await self._destroy(record.instance)
 
     async def _end(self, instance: Instance, reason: Reason, *, serving: bool) -> None:
@@ -188,7 +203,8 @@ class Life:
         await self._stop_container(instance, self._config.stop_grace)
         await self._destroy(record.instance)
         if not record.told:
-            await self._tell(record.exited(reason))
+            status, words = (STOPPED_STATUS, "stopped before its end") if record.task else (0, "")
+            await self._tell(record.exited(reason, status, words))
         log.info("stopped", instance=record.instance, droplet=record.droplet, index=record.index, reason=reason)
         self._instances.forget(instance)
 
@@ -236,7 +252,3 @@ class Life:
         await asyncio.gather(*tasks, *self._tasks, return_exceptions=True)
         self._instances.save()
         await self._http.aclose()
-
-
-def _crash(exit_: Exit) -> CrashError:
-    return CrashError(exit_.description, exit_.status)

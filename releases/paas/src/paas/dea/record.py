@@ -36,6 +36,7 @@ class Record(msgspec.Struct, kw_only=True):
     host_port: int = 0
     cursor: str = ""
     told: bool = False
+    task: bool = False
 
     def turn(self, state: State) -> None:
         """Be in another state from now on."""
@@ -52,7 +53,13 @@ class Record(msgspec.Struct, kw_only=True):
             state=self.state,
             state_timestamp=self.state_timestamp,
             cc_partition=self.cc_partition,
+            task=self.task,
         )
+
+    @property
+    def source(self) -> str:
+        """As what it speaks in the app's log."""
+        return f"APP/TASK/{self.name}" if self.task else f"APP/PROC/{self.process_type.upper()}"
 
     def exited(self, reason: Reason, status: int = 0, description: str = "") -> Exited:
         """That it has ended."""
@@ -66,6 +73,7 @@ class Record(msgspec.Struct, kw_only=True):
             exit_description=description,
             crash_timestamp=time.time() if reason == "CRASHED" else 0,
             cc_partition=self.cc_partition,
+            task=self.task,
         )
 
 
@@ -78,11 +86,12 @@ def born(start: Start) -> Record:
         instance=uuid4().hex,
         index=start.index,
         name=start.name,
-        uris=start.uris,
+        uris=[] if start.task else start.uris,
         cc_partition=start.cc_partition,
         process_type=start.process_type,
         limits=start.limits,
-        health_check=start.health_check,
+        health_check=HealthCheck(type="process") if start.task else start.health_check,
+        task=start.task,
     )
     record.turn("BORN")
     return record

@@ -29,7 +29,6 @@ class Shipping:
 
     async def ship(self, record: Record, process: Process) -> None:
         """Send its output from where an earlier agent ended, until the process has ended and all is sent."""
-        source = f"APP/PROC/{record.process_type.upper()}"
         try:
             async for batch in process.output(record.cursor, self._rate):
                 await self._bus_there()
@@ -43,7 +42,7 @@ class Shipping:
                         ),
                     )
                 if lines:
-                    await self._send(record, source, lines)
+                    await self._send(record, record.source, lines)
                 record.cursor = batch.cursor
                 self._moved()
         except ContainerError as error:

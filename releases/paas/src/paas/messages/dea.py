@@ -81,7 +81,8 @@ class Start(msgspec.Struct, frozen=True, kw_only=True, rename={"executable_uri":
     """``dea.ID.start``: run one instance. `env`: ``K=V``; `services`: entries of VCAP_SERVICES with their label.
 
     `droplet` is the guid of a process (the first web process of an app has the app's own); `app` is the app's, for its log and for
-    routes. Where `app` is empty it is the same.
+    routes. Where `app` is empty it is the same. `task`: it runs once, without port and routes, and its end with status 0 is none to
+    restart; `name` is then the task's.
     """
 
     droplet: str
@@ -102,6 +103,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True, rename={"executable_uri":
     health_check: HealthCheck = HealthCheck()
     process_type: str = "web"
     app: str = ""
+    task: bool = False
 
 
 class Stop(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

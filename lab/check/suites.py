@@ -55,8 +55,8 @@ MEASUREMENTS = "tests/e2e/bench"
 IN_LAB = ("tests/e2e/lab/test_kill.py", "tests/e2e/lab/test_cpi_check_lab.py")
 """Tests that repeat at length, on more servers, what shorter ones show, and whole measurements: a stage of their own."""
 
-OUTAGES = "tests/clouds/openstack/test_openstack_outages.py"
-"""Nobody else can use the services meanwhile."""
+OUTAGES = ("tests/clouds/openstack/test_openstack_outages.py", "tests/clouds/openstack/test_openstack_waits.py")
+"""Services die or stand still in them: nobody else can use these meanwhile."""
 
 QUICK = [Suite("tests", ["tests/unit", "tests/contract"], "not lab", 4, left_out=LONG)]
 CORE = [
@@ -84,9 +84,9 @@ CLOUDS = [
         root=True,
         idle=True,
         dist="loadgroup",
-        left_out=(OUTAGES,),
+        left_out=OUTAGES,
     ),
-    Suite("outages", [OUTAGES], "clouds", 0, root=True, idle=True),
+    Suite("outages", [*OUTAGES], "clouds", 0, root=True, idle=True),
     Suite("vsphere", ["tests/clouds/vsphere"], "clouds", 0, root=True),
     # One deploys while the other tries the calls: a machine that boots keeps one core busy. Each has a libvirt of its own.
     Suite("machines", ["tests/clouds/libvirt", "tests/clouds/stemcells"], "clouds", 2, root=True),

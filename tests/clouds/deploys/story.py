@@ -96,7 +96,12 @@ class Story:
         boots, [web, *_] = self.cloud.boots(), self.cloud.group("web")
         self.cloud.switch_off(web)
         self.cloud.cli("-d", NAME, "cloud-check", "--resolution", "reboot_vm", seconds=self.cloud.PATIENCE)
-        until("its job runs again", 60, lambda: running(self._rows().values()) == self._names(), pause=0.5)
+        until(
+            "its job runs again",
+            self.cloud.PATIENCE,
+            lambda: running(self._rows().values()) == self._names(),
+            pause=0.5,
+        )
         now = self.cloud.boots()
         assert now.keys() == boots.keys()
         assert {cid for cid, boot in now.items() if boot != boots[cid]} == {web["vm_cid"]}

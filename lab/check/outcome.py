@@ -42,6 +42,8 @@ def read_junit(stage: str, report: Path, exit_status: int, seconds: float) -> Ou
     except (OSError, ElementTree.ParseError):
         cases = []
     for case in cases:
+        if case.get("name") is None:  # begun, and interrupted
+            continue
         name = f"{case.get('classname', '')}::{case.get('name', '')}".removeprefix("::")
         if case.find("failure") is not None or case.find("error") is not None:
             failures.append(name)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -87,7 +89,7 @@ CLOUDS = [
         left_out=OUTAGES,
     ),
     Suite("outages", [*OUTAGES], "clouds", 0, root=True, idle=True),
-    Suite("vsphere", ["tests/clouds/vsphere"], "clouds", 0, root=True),
+    Suite("vsphere", ["tests/clouds/vsphere"], "clouds", 0, root=True, idle=True),
     # One deploys while the other tries the calls: a machine that boots keeps one core busy. Each has a libvirt of its own.
     Suite("machines", ["tests/clouds/libvirt", "tests/clouds/stemcells"], "clouds", 2, root=True),
 ]
@@ -144,14 +146,12 @@ class Running:
         return outcome
 
     def stop(self) -> None:
-        """End it, if it has not ended."""
-        if self._pytest.poll() is None:
-            self._pytest.terminate()
-            try:
-                self._pytest.wait(20)
-            except subprocess.TimeoutExpired:
-                self._pytest.kill()
-                self._pytest.wait()
+        """End it, if it has not ended. Interrupted, it tells what it has seen, and its fixtures take down what they made."""
+        for order, seconds in ((signal.SIGINT, 60), (signal.SIGTERM, 20), (signal.SIGKILL, None)):
+            if self._pytest.poll() is None:
+                self._pytest.send_signal(order)
+                with suppress(subprocess.TimeoutExpired):
+                    self._pytest.wait(seconds)
 
 
 def run_suites(suites: list[Suite], top: Path, arguments: list[str], run_dir: Path) -> Iterator[Outcome]:

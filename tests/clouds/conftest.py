@@ -15,22 +15,23 @@ DEPLOY_ORDER = ("deploy", "guests", "deploy_faults", "teardown")
 """Any file of a `deploy` folder runs alone; in this order none has to deploy anew what another one has deployed."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ours = [item for item in items if HERE in item.path.parents]
     for item in ours:
         folder = item.path.relative_to(HERE).parts[0]
         item.add_marker(pytest.mark.clouds)
         item.add_marker(pytest.mark.timeout(SECONDS[folder]))
-        # for runs with several workers: a folder of deployments has one site, any other file may be anywhere
-        item.add_marker(
-            pytest.mark.xdist_group(
-                item.path.parent.parent.name if item.path.parent.name == "deploy" else item.path.stem
-            )
-        )
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
         if folder in ("openstack", "several"):  # openstacksdk announces its next versions by them
             item.add_marker(pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"))
     for folder in sorted({item.path.parent for item in ours if item.path.parent.name == "deploy"}):
         _in_order(items, [item for item in ours if item.path.parent == folder])
+
+
+def _group(item: pytest.Item) -> str:
+    """What one worker of several must have alone: all guests of one OpenStack, as its volumes' loop devices are counted; else a file."""
+    return "guests" if item.path.parent.name in ("deploy", "several") else item.path.stem
 
 
 def _in_order(items: list[pytest.Item], deploys: list[pytest.Item]) -> None:

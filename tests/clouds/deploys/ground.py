@@ -61,11 +61,15 @@ class Ground:
         lab = lab_room.up(record.lab, name)
         return cls(directory, record, lab, Inside(lab))
 
-    def configure(self, kind: str, properties: dict[str, Any], **more: Any) -> Path:
-        """The director's configuration with a CPI; `more` goes to its top."""
+    def configure(
+        self, kind: str, properties: dict[str, Any], boot: dict[str, float] | None = None, **more: Any
+    ) -> Path:
+        """The director's configuration with a CPI; `boot`: how long new VMs may take; `more` goes to its top."""
         config = write_site(self.record, self.lab)
         document = yaml.safe_load(config.read_text())
         document["meristem"]["cpi"] = {"type": kind, "properties": properties}
+        if boot is not None:
+            document["meristem"]["boot"] = boot
         config.write_text(yaml.safe_dump({**document, **more}, sort_keys=False))
         return config
 

@@ -55,3 +55,20 @@ def test_without_a_check_the_suites_alone_are_run(tmp_path: Path) -> None:
     begun = Beside(None, [FIGURES], tmp_path, ["-p", "no:cacheprovider"], tmp_path / "run")
     begun.start()
     assert [(one.stage, one.passed) for one in begun.outcomes()] == [("figures", 1)]
+
+
+def test_a_suite_that_is_late_tells_what_it_has_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tests/figures").mkdir(parents=True)
+    (tmp_path / "tests/figures/test_figures.py").write_text(
+        "import pathlib, pytest, time\n"
+        "@pytest.fixture(scope='session')\n"
+        "def made():\n    yield\n    pathlib.Path('undone').touch()\n"
+        "def test_a(made): pass\ndef test_b(made): assert False\ndef test_c(made): time.sleep(600)\n"
+    )
+    monkeypatch.setattr("lab.check.suites.LIMIT", 8)
+    begun = Beside(None, [FIGURES], tmp_path, ["-p", "no:cacheprovider"], tmp_path / "run")
+    begun.start()
+    (seen,) = begun.outcomes()
+    assert (seen.passed, "tests.figures.test_figures::test_b" in seen.failures) == (1, True)
+    assert seen.failures[-1].startswith("figures: had not ended after")
+    assert (tmp_path / "undone").exists()

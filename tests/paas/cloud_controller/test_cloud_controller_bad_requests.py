@@ -72,7 +72,7 @@ BAD: list[Bad] = [
     ("GET", "/v3/spaces?include=colour", None, 400, "Invalid include: 'colour'"),
     ("GET", "/v3/spaces?created_ats[lt]=yesterday", None, 400, "timestamps"),
     ("GET", "/v3/spaces?label_selector=a~b", None, 400, "label_selector"),
-    ("GET", "/v3/service_instances?fields[space]=colour", None, 400, ""),
+    ("GET", "/v3/service_instances?fields[space]=colour", None, 400, "Fields valid keys for 'space'"),
     ("GET", "/v3/service_plans?fields[colour]=name", None, 400, "Invalid fields: 'colour'"),
     ("GET", "/v3/routes?ports=http", None, 400, "whole numbers"),
     # roles and users

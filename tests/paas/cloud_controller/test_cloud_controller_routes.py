@@ -224,3 +224,16 @@ async def test_an_app_starts_with_its_routes_services_and_rules(
     assert [one["destination"] for one in start.egress_network_rules] == ["10.1.0.0/16", "10.2.0.1-10.2.0.9"]
     await admin.delete(f"/v3/spaces/{room}")
     await dea.until(lambda: dea.of(app) == [])
+
+
+async def test_variables_of_all_apps(admin: Api, room: str) -> None:
+    path = "/v3/environment_variable_groups/running"
+    assert (await admin.fail(404, "GET", "/v3/environment_variable_groups/x"))["title"] == "CF-ResourceNotFound"
+    try:
+        assert (await admin.patch(path, {"var": {"ZONE": "z1", "GONE": "x"}}))["var"] == {"ZONE": "z1", "GONE": "x"}
+        assert (await admin.patch(path, {"var": {"GONE": None}}))["var"] == {"ZONE": "z1"}
+        assert "PORT" in (await admin.fail(422, "PATCH", path, {"var": {"PORT": "1"}}))["detail"]
+        shown = await admin.get(f"/v3/apps/{await make_app(admin, room)}/env")
+        assert (shown["running_env_json"], shown["staging_env_json"]) == ({"ZONE": "z1"}, {})
+    finally:
+        await admin.patch(path, {"var": {"ZONE": None}})

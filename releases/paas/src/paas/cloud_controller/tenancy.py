@@ -24,6 +24,7 @@ from paas.cloud_controller.services import plans as service_plans
 from paas.cloud_controller.services import remove as service_remove
 from paas.cloud_controller.spaces import delete as space_delete
 from paas.cloud_controller.spaces import endpoints as spaces
+from paas.cloud_controller.variable_groups import endpoints as variable_groups
 
 TENANCY_ENDPOINTS: list[Endpoint] = [
     *organizations.ENDPOINTS,
@@ -37,6 +38,7 @@ TENANCY_ENDPOINTS: list[Endpoint] = [
     *destinations.ENDPOINTS,
     *flags.ENDPOINTS,
     *security_groups.ENDPOINTS,
+    *variable_groups.ENDPOINTS,
     *service_brokers.ENDPOINTS,
     *service_offerings.ENDPOINTS,
     *service_plans.ENDPOINTS,

@@ -23,6 +23,14 @@ FieldInclude = Callable[[Call, Rows, list[str]], Awaitable[dict[str, list[dict[s
 
 
 @dataclass(frozen=True)
+class Fields:
+    """What may be picked of resources that ``fields[x]`` includes: `names`, as ``guid`` or ``relationships.space``."""
+
+    names: tuple[str, ...]
+    include: FieldInclude
+
+
+@dataclass(frozen=True)
 class Listing:
     """What may be asked of a list. `filters` beside guids, times and labels, which every table offers."""
 
@@ -31,7 +39,7 @@ class Listing:
     order: tuple[str, ...] = ()
     """Columns beside created_at and updated_at."""
     includes: dict[str, Include] = field(default_factory=dict[str, Include])
-    fields: dict[str, FieldInclude] = field(default_factory=dict[str, FieldInclude])
+    fields: dict[str, Fields] = field(default_factory=dict[str, Fields])
     """What ``fields[NAME]=a,b`` includes."""
     default_order: str = "created_at"
 
@@ -72,6 +80,10 @@ def _check_includes(call: Call, listing: Listing) -> None:
     ):
         if wrong := [one for one in value if one not in allowed]:
             raise bad_query(f"Invalid {name}: '{wrong[0]}'. Valid are: {_quoted(allowed)}")
+    for name, wanted in query.fields.items():
+        if wrong := [one for one in wanted if one not in listing.fields[name].names]:
+            valid = _quoted(listing.fields[name].names)
+            raise bad_query(f"Fields valid keys for '{name}' are: {valid}; '{wrong[0]}' is none of them")
 
 
 async def included_of(call: Call, listing: Listing, rows: Rows) -> dict[str, list[dict[str, Any]]]:
@@ -82,7 +94,7 @@ async def included_of(call: Call, listing: Listing, rows: Rows) -> dict[str, lis
         for kind, resources in (await listing.includes[name](call, rows)).items():
             found.setdefault(kind, []).extend(resources)
     for name, wanted in call.query.fields.items():
-        for kind, resources in (await listing.fields[name](call, rows, wanted)).items():
+        for kind, resources in (await listing.fields[name].include(call, rows, wanted)).items():
             found.setdefault(kind, []).extend(resources)
     return found
 

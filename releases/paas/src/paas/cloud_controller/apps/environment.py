@@ -16,6 +16,7 @@ from paas.cloud_controller.events.record import Target, record
 from paas.cloud_controller.instances.environment import services_of, vcap_application
 from paas.cloud_controller.instances.uris import uris_of
 from paas.cloud_controller.schema import apps, organizations, processes, spaces
+from paas.cloud_controller.variable_groups.groups import group_variables
 
 _NAME = re.compile(r"^[^=\0\s][^=\0]*$")
 
@@ -74,8 +75,8 @@ async def show(call: Call) -> Response:
     return answer(
         {
             "environment_variables": call.platform.sealer.open(row.environment),
-            "staging_env_json": {},
-            "running_env_json": {},
+            "staging_env_json": await group_variables(call.db, call.platform.sealer, "staging"),
+            "running_env_json": await group_variables(call.db, call.platform.sealer, "running"),
             "system_env_json": {"VCAP_SERVICES": services},
             "application_env_json": {"VCAP_APPLICATION": application},
         }

@@ -13,6 +13,7 @@ from paas.cloud_controller.instances.uris import uris_of
 from paas.cloud_controller.platform import Platform
 from paas.cloud_controller.schema import apps, droplets, organizations, processes, spaces
 from paas.cloud_controller.security_groups.rules import egress_rules
+from paas.cloud_controller.variable_groups.groups import full_environment
 from paas.database.transaction import Transaction
 from paas.messages.dea import HealthCheck, Limits, Start
 
@@ -71,7 +72,7 @@ async def start_message(platform: Platform, db: Transaction, process: str, versi
     if row is None:
         raise NotWantedError(process)
     uris = await uris_of(db, process)
-    environment = dict[str, str](platform.sealer.open(row.environment))
+    environment = await full_environment(db, platform.sealer, "running", row.environment)
     application = vcap_application(platform.config, row, uris)
     start = Start(
         droplet=process,

@@ -129,6 +129,8 @@ class Worker:
             warnings = [{"detail": one} for one in outcome.warnings]
             return {"state": "COMPLETE", "warnings": warnings, "leased_until": None, "sealed": ""}
         due = sa.func.now() + sa.func.make_interval(0, 0, 0, 0, 0, 0, outcome.seconds)
+        # a little late: what is not due yet would wait for the next look
+        asyncio.get_running_loop().call_later(outcome.seconds + 0.05, self._wake.set)
         more: dict[str, Any] = {} if outcome.payload is None else {"payload": outcome.payload}
         return {"state": "POLLING", "due_at": due, "leased_until": None, "attempts": 0, **more}
 

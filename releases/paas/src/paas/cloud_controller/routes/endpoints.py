@@ -45,7 +45,7 @@ def _ports(values: list[str]) -> sa.ColumnElement[bool]:
 LISTING = Listing(
     routes,
     {
-        "hosts": among(routes.c.host),
+        "hosts": lambda values: routes.c.host.in_([value.lower() for value in values]),
         "paths": among(routes.c.path),
         "ports": _ports,
         "domain_guids": among(routes.c.domain_guid),

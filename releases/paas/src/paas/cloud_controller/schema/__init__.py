@@ -26,6 +26,7 @@ from paas.cloud_controller.schema.services import (
     service_plans,
 )
 from paas.cloud_controller.schema.tenancy import (
+    environment_variable_groups,
     feature_flags,
     organization_quotas,
     organizations,
@@ -49,6 +50,7 @@ __all__ = [
     "domains",
     "domains_shared_organizations",
     "droplets",
+    "environment_variable_groups",
     "feature_flags",
     "jobs",
     "leases",

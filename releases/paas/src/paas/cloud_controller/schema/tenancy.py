@@ -100,6 +100,15 @@ feature_flags = sa.Table(
     comment="only those that were changed; the others have the platform's defaults",
 )
 
+environment_variable_groups = sa.Table(
+    "environment_variable_groups",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True, comment="running or staging"),
+    *times(),
+    text("variables"),
+    comment="variables are sealed",
+)
+
 security_groups = sa.Table(
     "security_groups",
     metadata,

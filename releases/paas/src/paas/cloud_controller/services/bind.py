@@ -17,6 +17,7 @@ from paas.cloud_controller.platform import Platform
 from paas.cloud_controller.quotas.enforce import check_service_keys
 from paas.cloud_controller.schema import apps, service_bindings, service_instances
 from paas.cloud_controller.services.failure import unable
+from paas.cloud_controller.services.guard import guarded
 from paas.cloud_controller.services.operation import begun, going_on, is_now, moved
 from paas.cloud_controller.services.orphans import remove_binding_later
 from paas.cloud_controller.services.present import bindable
@@ -243,4 +244,4 @@ async def work(platform: Platform, job: Job) -> Outcome:
     return (await bind_step(platform, job.resource_guid, who)).outcome()
 
 
-WORKS = {"service_bindings.create": work}
+WORKS = {"service_bindings.create": guarded(service_bindings, work)}

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from paas.cloud_controller.api.access import need_admin, need_in, space_powers, visible_spaces
 from paas.cloud_controller.api.call import Call, Endpoint, accepted, answer, empty
 from paas.cloud_controller.api.errors import ApiError, not_found, unprocessable
-from paas.cloud_controller.api.lists import Listing, among, answer_list, included_of
+from paas.cloud_controller.api.lists import Fields, Listing, among, answer_list, included_of
 from paas.cloud_controller.broker.errors import BrokerError
 from paas.cloud_controller.events.record import Target, record
 from paas.cloud_controller.jobs.queue import enqueue
@@ -28,6 +28,7 @@ from paas.cloud_controller.services.instance_present import (
 from paas.cloud_controller.services.operation import going_on, is_now
 from paas.cloud_controller.services.target import InstanceTarget, instance_target
 
+OFFERING_FIELDS = ("guid", "name", "description", "documentation_url", "tags", "relationships.service_broker")
 LISTING = Listing(
     service_instances,
     {
@@ -44,11 +45,11 @@ LISTING = Listing(
     },
     order=("name",),
     fields={
-        "space": space_fields,
-        "space.organization": organization_fields,
-        "service_plan": plan_fields,
-        "service_plan.service_offering": offering_fields,
-        "service_plan.service_offering.service_broker": broker_fields,
+        "space": Fields(("guid", "name", "relationships.organization"), space_fields),
+        "space.organization": Fields(("guid", "name"), organization_fields),
+        "service_plan": Fields(("guid", "name", "relationships.service_offering"), plan_fields),
+        "service_plan.service_offering": Fields(OFFERING_FIELDS, offering_fields),
+        "service_plan.service_offering.service_broker": Fields(("guid", "name"), broker_fields),
     },
 )
 WHAT = "Service instance"

@@ -12,7 +12,7 @@ from paas.cloud_controller.api.access import need_admin
 from paas.cloud_controller.api.body import Body, Metadata, merged_labels
 from paas.cloud_controller.api.call import Call, Endpoint, answer, empty
 from paas.cloud_controller.api.errors import not_found, unprocessable
-from paas.cloud_controller.api.lists import Listing, Rows, among, answer_list, flag, included_of
+from paas.cloud_controller.api.lists import Fields, Listing, Rows, among, answer_list, flag, included_of
 from paas.cloud_controller.schema import (
     service_bindings,
     service_brokers,
@@ -47,7 +47,7 @@ LISTING = Listing(
         "organization_guids": lambda values: _with_plan(usable_in_organizations(values)),
     },
     order=("name",),
-    fields={"service_broker": _brokers},
+    fields={"service_broker": Fields(("guid", "name"), _brokers)},
 )
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from paas.cloud_controller.api.errors import bad_query
-
 
 def picked(resource: dict[str, Any], fields: list[str]) -> dict[str, Any]:
     """The resource with these fields only; ``relationships.x`` is one of them."""
@@ -14,9 +12,7 @@ def picked(resource: dict[str, Any], fields: list[str]) -> dict[str, Any]:
         target, source = found, resource
         *way, last = name.split(".")
         for part in way:
-            source = source.get(part, {})
+            source = source[part]
             target = target.setdefault(part, {})
-        if last not in source:
-            raise bad_query(f"Fields: '{name}' is not known; known are {', '.join(sorted(resource))}")
-        target[last] = source[last]
+        target[last] = source.get(last)
     return found

@@ -13,7 +13,7 @@ from paas.cloud_controller.api.access import need_admin, space_powers, visible_o
 from paas.cloud_controller.api.body import Body, Metadata, Reference, merged_labels
 from paas.cloud_controller.api.call import Call, Endpoint, answer, empty
 from paas.cloud_controller.api.errors import not_authorized, not_found, unprocessable
-from paas.cloud_controller.api.lists import Listing, Rows, among, answer_list, flag, included_of
+from paas.cloud_controller.api.lists import Fields, Listing, Rows, among, answer_list, flag, included_of
 from paas.cloud_controller.schema import (
     organizations,
     service_brokers,
@@ -74,7 +74,7 @@ LISTING = Listing(
     },
     order=("name",),
     includes={"service_offering": _offerings, "space.organization": _spaces},
-    fields={"service_offering.service_broker": _brokers},
+    fields={"service_offering.service_broker": Fields(("guid", "name"), _brokers)},
 )
 
 

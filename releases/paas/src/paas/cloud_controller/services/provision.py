@@ -14,6 +14,7 @@ from paas.cloud_controller.jobs.job import Done, Job, Outcome
 from paas.cloud_controller.platform import Platform
 from paas.cloud_controller.schema import service_instances
 from paas.cloud_controller.services.failure import unable
+from paas.cloud_controller.services.guard import guarded
 from paas.cloud_controller.services.operation import is_now, moved
 from paas.cloud_controller.services.orphans import remove_instance_later
 from paas.cloud_controller.services.step import DONE, Step, later, overdue, unanswered
@@ -198,4 +199,7 @@ async def _tell(platform: Platform, target: InstanceTarget, job: Job, verb: str)
         )
 
 
-WORKS = {"service_instance.create": provision, "service_instance.update": update}
+WORKS = {
+    "service_instance.create": guarded(service_instances, provision),
+    "service_instance.update": guarded(service_instances, update),
+}

@@ -15,6 +15,7 @@ from paas.cloud_controller.jobs.job import Done, Job, Outcome
 from paas.cloud_controller.platform import Platform
 from paas.cloud_controller.schema import service_bindings, service_instances
 from paas.cloud_controller.services.failure import unable
+from paas.cloud_controller.services.guard import guarded
 from paas.cloud_controller.services.operation import begun, going_on, is_now, moved
 from paas.cloud_controller.services.step import DONE, Step, later, overdue, unanswered
 from paas.cloud_controller.services.target import BindingTarget, InstanceTarget, binding_target, instance_target
@@ -165,4 +166,7 @@ async def delete_binding(platform: Platform, job: Job) -> Outcome:
     return (await unbind_step(platform, job.resource_guid, who)).outcome()
 
 
-WORKS = {"service_instance.delete": delete_instance, "service_bindings.delete": delete_binding}
+WORKS = {
+    "service_instance.delete": guarded(service_instances, delete_instance),
+    "service_bindings.delete": guarded(service_bindings, delete_binding),
+}

@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import SQLAlchemyError
 
 from paas.cloud_controller.api.errors import ApiError
 from paas.cloud_controller.broker.catalog import CatalogError, Plan, Service, read_catalog
@@ -14,6 +15,7 @@ from paas.cloud_controller.jobs.job import Done, Job, Outcome
 from paas.cloud_controller.platform import Platform
 from paas.cloud_controller.schema import service_brokers, service_instances, service_offerings, service_plans
 from paas.cloud_controller.services.failure import api_error
+from paas.database.outage import passing
 from paas.database.transaction import Transaction
 
 
@@ -48,8 +50,10 @@ async def synchronize(platform: Platform, job: Job) -> Outcome:
     except BrokerError as error:
         await _give_up(platform, guid, new)
         raise api_error(error) from None
-    except ApiError:
-        await _give_up(platform, guid, new)
+    except Exception as error:
+        # a database that is away comes back, and the job is tried again
+        if not (isinstance(error, SQLAlchemyError) and passing(error)):
+            await _give_up(platform, guid, new)
         raise
 
 

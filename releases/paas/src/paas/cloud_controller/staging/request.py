@@ -11,6 +11,7 @@ from paas.cloud_controller.apps.lifecycle import is_url
 from paas.cloud_controller.instances.environment import services_of
 from paas.cloud_controller.platform import Platform
 from paas.cloud_controller.schema import apps, buildpacks, organizations, spaces
+from paas.cloud_controller.variable_groups.groups import full_environment
 from paas.database.transaction import Transaction
 from paas.messages.staging import AdminBuildpack, Properties, Resources, StageRequest
 
@@ -59,7 +60,7 @@ async def stage_request(platform: Platform, db: Transaction, build: sa.Row[Any],
             "The platform has no buildpack for this stack: ask the operator to upload one",
         )
     cache = f"buildpack_cache/{build.app_guid}-{build.stack}"
-    environment = dict[str, str](platform.sealer.open(app.environment))
+    environment = await full_environment(db, platform.sealer, "staging", app.environment)
     application = {
         "application_id": app.guid,
         "application_name": app.name,

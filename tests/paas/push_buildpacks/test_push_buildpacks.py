@@ -123,13 +123,15 @@ def test_buildpacks_are_put_in_once_replaced_when_they_change_and_never_moved(er
 def test_what_goes_wrong_is_told_in_a_sentence_without_the_secret(errand: Errand) -> None:
     wrong = errand(secret="a-wrong-word")
     assert wrong.returncode == 1 and "/oauth/token: 401" in wrong.stderr
-    refused = errand(client="nobody", secret="nobody-word")
+    zips = Path(errand.config.directory)
+    (zips / "fresh.zip").write_bytes((zips / "nodejs.zip").read_bytes())
+    refused = errand(client="nobody", secret="nobody-word", order=["fresh"])
     assert refused.returncode == 1 and "403" in refused.stderr
     missing = errand(order=["cobol"])
     assert missing.returncode == 1 and "cobol.zip" in missing.stderr
     away = errand(uaa="http://127.0.0.1:1")
     assert away.returncode == 1 and "ConnectError" in away.stderr
-    Path(errand.config.directory, "bad.zip").write_bytes(b"no zip")
+    (zips / "bad.zip").write_bytes(b"no zip")
     bad = errand(order=["bad"])
     assert bad.returncode == 1 and "bad.zip is no buildpack" in bad.stderr
     for done in (wrong, refused, missing, away, bad):

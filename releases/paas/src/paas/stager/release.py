@@ -9,7 +9,9 @@ import yaml
 
 from paas.stager.driver.failure import StagingError
 
-MOST_RELEASE = 64 << 10
+MOST_RELEASE = 16 << 10
+MOST_BRACKETS = 200
+"""What is nested deeper takes the reader seconds, and is no list of process types."""
 MOST_TYPES = 50
 _LINE = re.compile(r"([A-Za-z0-9_-]{1,64})\s*:\s*(\S.*)")
 
@@ -22,8 +24,11 @@ def process_types(release: str, procfile: str, buildpack: str) -> dict[str, str]
 def _released(text: str, buildpack: str) -> dict[str, str]:
     if len(text) > MOST_RELEASE:
         raise StagingError("BuildpackReleaseFailed", f"bin/release of buildpack {buildpack} says more than {MOST_RELEASE} bytes")  # fmt: skip
+    if text.count("[") + text.count("{") > MOST_BRACKETS:
+        raise StagingError("BuildpackReleaseFailed", f"bin/release of buildpack {buildpack} says YAML with more than {MOST_BRACKETS} brackets")  # fmt: skip
     try:
-        found: Any = yaml.safe_load(text)
+        # not libyaml's reader, which deep nesting makes crash
+        found: Any = yaml.load(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""

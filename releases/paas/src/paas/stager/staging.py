@@ -161,7 +161,7 @@ class Staging:
             raise StagingError("StagerError", "the driver named no buildpack")
         last = result.buildpacks[-1]
         detected = last.get("detect_output") or last.get("name", "")
-        types = process_types(result.release, result.procfile, last.get("name", ""))
+        types = await asyncio.to_thread(process_types, result.release, result.procfile, last.get("name", ""))
         await self._put_info(container, staging_info(types, detected, result.buildpacks))
         packed = await self._drive(container, "pack")
         await self._told.say("Staging complete")

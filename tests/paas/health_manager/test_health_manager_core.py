@@ -6,14 +6,12 @@ import itertools
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from paas.health_manager import answers
 from paas.health_manager.queue import Priority, Queue, Start
-from paas.messages.dea import Beat, Heartbeat
+from paas.messages.dea import Beat, Exited, Heartbeat
 from paas.messages.health import AppQuestion, StatusQuestion
 
-from tests.paas.health_manager.world import World, world
+from tests.paas.health_manager.world import world
 
 
 def test_nothing_is_done_where_all_is_as_wanted() -> None:
@@ -100,6 +98,26 @@ def test_the_apps_of_a_dea_that_leaves_are_started_at_once() -> None:
     one.pass_time(60)
     one.evacuate("dea-2")
     one.pass_time(1)
+    assert sum(len(start.indices) for _, start in one.starts) == 2
+    assert set(one.indices("app")) == {("v1", index) for index in range(6)}
+    one.pass_time(100)
+    assert one.exactly_as_wanted()
+    assert sum(len(start.indices) for _, start in one.starts) == 2
+    assert not one.stops
+
+
+def test_a_start_that_a_leaving_dea_refuses_is_asked_for_again_at_once() -> None:
+    one = world()
+    one.want("app", 1)
+    one.pass_time(60)
+    one.full = True
+    one.crash("app", 0)
+    one.pass_time(1)
+    one.full = False
+    refused = Exited(droplet="app", version="v1", instance="never-seen", index=0, reason="DEA_EVACUATION")
+    one.core.exited(refused, one.now)
+    one.pass_time(1)
+    assert len(one.starts) == 2
     assert one.exactly_as_wanted()
 
 
@@ -328,63 +346,3 @@ def test_a_reading_that_began_before_a_change_does_not_settle_it() -> None:
     assert core.wanted.get("app") is None
     core.read(one.wanted, 11, 13)
     assert core.wanted.get("app") is not None
-
-
-events = st.lists(
-    st.one_of(
-        st.tuples(st.just("want"), st.sampled_from("abc"), st.integers(0, 4), st.sampled_from(["v1", "v2"])),
-        st.tuples(st.just("stop"), st.sampled_from("abc")),
-        st.tuples(st.just("crash"), st.sampled_from("abc"), st.integers(0, 3), st.booleans()),
-        st.tuples(st.just("kill"), st.integers(0, 9)),
-        st.tuples(st.just("evacuate"), st.integers(0, 9)),
-        st.tuples(st.just("new dea")),
-        st.tuples(st.just("outage"), st.integers(1, 120), st.booleans()),
-        st.tuples(st.just("stray"), st.sampled_from("abcd"), st.integers(0, 5), st.sampled_from(["v0", "v1"])),
-        st.tuples(st.just("wait"), st.integers(1, 100)),
-    ),
-    max_size=14,
-)
-
-
-@given(events)
-def test_whatever_happens_all_becomes_as_wanted(happened: list[tuple[object, ...]]) -> None:
-    """Some time after the last event each wanted index runs once, nothing else does, and no start was said blindly."""
-    one = world(give_up=0)
-    for event in happened:
-        _happen(one, event)
-        one.pass_time(3)
-    one.pass_time(900)
-    assert one.exactly_as_wanted(), {app: one.indices(app) for app in "abcd"}
-    said = len(one.starts), len(one.stops)
-    one.pass_time(300)
-    assert (len(one.starts), len(one.stops)) == said
-    for at, start in one.starts:
-        assert len(start.indices) <= one.timings.starts_per_second, at
-
-
-def _happen(one: World, event: tuple[object, ...]) -> None:
-    match event:
-        case ("want", str(app), int(instances), str(version)):
-            one.want(app, instances, version)
-        case ("stop", str(app)) if app in one.wanted:
-            one.want(app, one.wanted[app].instances, one.wanted[app].version, "STOPPED")
-        case ("crash", str(app), int(index), bool(silent)):
-            one.crash(app, index, silent=silent)
-        case ("kill" | "evacuate" as how, int(number)) if len(one.deas) > 1:
-            name = sorted(one.deas)[number % len(one.deas)]
-            (one.kill_dea if how == "kill" else one.evacuate)(name)
-        case ("new dea",):
-            one.deas[f"dea-{one.now}"] = []
-        case ("outage", int(seconds), bool(noticed)):
-            one.bus_away(noticed=noticed)
-            before = len(one.starts)
-            one.pass_time(seconds)
-            if noticed or seconds > 30:
-                assert all(at - one.now + seconds <= 30 for at, _ in one.starts[before:])
-            one.bus_back(noticed=noticed)
-        case ("stray", str(app), int(index), str(version)):
-            one.run(app, version, index)
-        case ("wait", int(seconds)):
-            one.pass_time(seconds)
-        case _:
-            pass

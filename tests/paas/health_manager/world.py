@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import msgspec
 from paas.health_manager.config import Timings
 from paas.health_manager.core import Core
-from paas.messages.dea import Beat, Exited, Heartbeat, Reason
+from paas.messages.dea import Beat, Exited, Heartbeat, Reason, State
 from paas.messages.health import Desired, HealthStart, HealthStop
 
 BEAT = 10
@@ -43,6 +43,7 @@ class World:
     core: Core = field(init=False)
     wanted: dict[str, Desired] = field(default_factory=dict[str, Desired])
     deas: dict[str, list[Running]] = field(default_factory=dict[str, list[Running]])
+    leaving: dict[str, int] = field(default_factory=dict[str, int])
     crashing: dict[str, int] = field(default_factory=dict[str, int])
     starts: list[tuple[int, HealthStart]] = field(default_factory=list[tuple[int, HealthStart]])
     stops: list[tuple[int, HealthStop]] = field(default_factory=list[tuple[int, HealthStop]])
@@ -103,7 +104,8 @@ class World:
         """Start an instance on the DEA with the fewest."""
         if not self.deas:
             return
-        place = dea or min(self.deas, key=lambda name: len(self.deas[name]))
+        free = [name for name in self.deas if name not in self.leaving] or list(self.deas)
+        place = dea or min(free, key=lambda name: len(self.deas[name]))
         life = self.crashing.get(app)
         self.deas[place].append(
             Running(app, version, index, f"i{next(self._ids)}", self.now, None if life is None else self.now + life)
@@ -114,9 +116,16 @@ class World:
         del self.deas[name]
 
     def evacuate(self, name: str) -> None:
-        """It says farewell for each instance, and ends."""
-        for one in self.deas.pop(name):
+        """It has each of its instances replaced, and ends eight seconds later."""
+        self.leaving[name] = self.now + 8
+        for one in self.deas[name]:
             self._exit(one, "DEA_EVACUATION")
+
+    def _leave(self) -> None:
+        for name in [name for name, at in self.leaving.items() if at <= self.now]:
+            del self.leaving[name]
+            for one in self.deas.pop(name, []):
+                self._exit(one, "DEA_EVACUATION")
 
     def crash(self, app: str, index: int, *, silent: bool = False) -> None:
         """An instance ends; `silent`: the message is lost."""
@@ -164,6 +173,7 @@ class World:
                 for one in [one for one in instances if one.crashes_at is not None and one.crashes_at <= self.now]:
                     instances.remove(one)
                     self._exit(one, "CRASHED")
+            self._leave()
             if self.bus:
                 # each DEA has its own second
                 self._beat([dea for number, dea in enumerate(self.deas) if (self.now + 3 * number) % BEAT == 0])
@@ -186,12 +196,17 @@ class World:
                     version=one.version,
                     instance=one.guid,
                     index=one.index,
-                    state="RUNNING" if self.now - one.since >= BOOT else "STARTING",
+                    state=self._state(dea, one),
                     state_timestamp=one.since,
                 )
                 for one in instances
             ]
             self.core.heartbeat(Heartbeat(dea=dea, droplets=beats), self.now)
+
+    def _state(self, dea: str, one: Running) -> State:
+        if dea in self.leaving:
+            return "EVACUATING"
+        return "RUNNING" if self.now - one.since >= BOOT else "STARTING"
 
     def _read(self) -> None:
         if self.read_fails:

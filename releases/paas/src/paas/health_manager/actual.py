@@ -6,6 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import msgspec
+
 from paas.messages.dea import Beat, Heartbeat
 
 UP = frozenset({"STARTING", "RUNNING"})
@@ -47,6 +49,11 @@ class Actual:
             self._apps[one.beat.droplet][instance] = one
             self._first.setdefault(one.beat.droplet, now)
 
+    def leaving(self, one: Instance) -> None:
+        """It still serves, and is to be replaced."""
+        gone = Instance(one.dea, msgspec.structs.replace(one.beat, state="EVACUATING"))
+        self._apps[one.beat.droplet][one.beat.instance] = self._deas[one.dea][one.beat.instance] = gone
+
     def exited(self, droplet: str, instance: str) -> None:
         """An instance has ended."""
         one = self._apps.get(droplet, {}).get(instance)
@@ -64,6 +71,10 @@ class Actual:
             del self._heard[dea]
             self._deas.pop(dea, None)
         return [one for one in gone if one.up]
+
+    def get(self, droplet: str, instance: str) -> Instance | None:
+        """One of an app's instances; None for one that no DEA has told of."""
+        return self._apps[droplet].get(instance) if droplet in self._apps else None
 
     def of(self, droplet: str) -> Iterable[Instance]:
         """All instances of an app."""

@@ -72,15 +72,21 @@ class Core:
             del self.crashes[key]
 
     def exited(self, message: Exited, now: float) -> None:
-        """An instance has ended, and why."""
-        self.actual.exited(message.droplet, message.instance)
+        """An instance has ended, and why. One that is moved away is told of twice: when it is to be replaced, and when it has ended."""
         key = (message.droplet, message.version, message.index)
+        known = self.actual.get(message.droplet, message.instance)
+        if known is not None and known.up and message.reason == "DEA_EVACUATION":
+            self.actual.leaving(known)
+        else:
+            self.actual.exited(message.droplet, message.instance)
+        if message.reason == "STOPPED" or (known is not None and known.beat.state == "EVACUATING"):
+            return
         self._asked.pop(key, None)
         if message.reason == "CRASHED":
             crashes = self.crashes.setdefault(key, Crashes())
             crashes.crashed(now, message.crash_timestamp, self.timings, self.noise())
             self.crashed.setdefault(message.droplet, {})[message.instance] = Crashed(now, message.crash_timestamp)
-        elif message.reason != "STOPPED":
+        else:
             self._queue.add(Start(*key), Priority.DEA_GONE)
 
     def read(self, batch: dict[str, Desired], began: float, now: float) -> None:

@@ -295,3 +295,14 @@ async def test_a_space_goes_with_its_services_or_says_why_not(world: World) -> N
     state = peer.state()
     assert (state["instances"], state["bindings"]) == ({}, {})
     assert (await admin.fail(404, "GET", f"/v3/spaces/{world.space}"))["detail"] == "Space not found"
+
+
+async def test_a_killed_controller_goes_on_where_it_was(world: World, controller: Controller) -> None:
+    world.peer.set(going=False)
+    answer = await world.admin.ask("POST", "/v3/service_instances", world.wanted("slow"))
+    await world.until_asked("operation")
+    controller.kill()
+    controller.start()
+    world.peer.set(going=True)
+    await world.admin.job(answer.headers["location"])
+    assert len(world.peer.asked("provision")) == 1

@@ -8,6 +8,7 @@ from paas.cloud_controller.api.errors import ApiError
 from paas.cloud_controller.api.identity import Identity
 from paas.cloud_controller.jobs.job import Again, Done, Job, Outcome
 from paas.cloud_controller.platform import Platform
+from paas.cloud_controller.routes.mapping import delete_routes
 from paas.cloud_controller.schema import domains, organizations, routes, spaces
 from paas.cloud_controller.spaces.delete import delete_space_step
 
@@ -39,8 +40,9 @@ async def work(platform: Platform, job: Job) -> Outcome:
     if waiting:
         return Again(min(waiting))
     async with platform.database.begin() as db:
+        # other organizations may have routes below a domain that was shared with them
         below = sa.select(domains.c.guid).where(domains.c.organization_guid == guid)
-        await db.execute(sa.delete(routes).where(routes.c.domain_guid.in_(below)))
+        await delete_routes(db, list(await db.scalars(sa.select(routes.c.guid).where(routes.c.domain_guid.in_(below)))))
         await db.execute(sa.delete(domains).where(domains.c.organization_guid == guid))
         await db.execute(sa.delete(organizations).where(organizations.c.guid == guid))
     return Done()

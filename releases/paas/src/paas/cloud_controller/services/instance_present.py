@@ -38,8 +38,6 @@ def _common(call: Call, row: sa.Row[Any], fields: dict[str, Any], more: dict[str
         "type": row.type,
         "tags": row.tags,
         "last_operation": shown(row.last_operation),
-        "route_service_url": row.route_service_url,
-        "syslog_drain_url": row.syslog_drain_url,
         **fields,
     }
     links = {
@@ -69,7 +67,8 @@ def _managed(call: Call, row: sa.Row[Any], catalog: dict[str, Any]) -> dict[str,
 
 def _provided(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
     links = {"credentials": f"/v3/service_instances/{row.guid}/credentials"}
-    return _common(call, row, {}, links, {})
+    fields = {"syslog_drain_url": row.syslog_drain_url, "route_service_url": row.route_service_url}
+    return _common(call, row, fields, links, {})
 
 
 def _plan_guids(rows: Rows) -> set[str]:

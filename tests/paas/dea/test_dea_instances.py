@@ -194,6 +194,21 @@ async def test_a_router_that_starts_hears_the_routes_at_once_and_at_its_interval
     assert {(one.port, one.private_instance_index) for one in routes} == {(routes[0].port, "0")}
 
 
+async def test_what_changes_and_what_is_asked_for_is_told_at_once(world: World) -> None:
+    dea = world.another(advertise_seconds=1000, heartbeat_seconds=1000)
+    dea.start()
+    first = await world.ear.offers.one(lambda offer: offer.id == dea.id)
+    assert (first.available_memory, first.available_disk, first.stacks) == (512, 1024, ["tiny"])
+    for subject, heard in (("dea.locate", world.ear.offers), ("healthmanager.start", world.ear.beats)):
+        heard.all.clear()
+        await world.bus.publish(subject, Nothing())
+        await heard.one(lambda said: dea.id in (getattr(said, "id", ""), getattr(said, "dea", "")))
+    app = await world.start(dea=dea.id)
+    await world.ear.state(app, "RUNNING", dea=dea.id)
+    offer = await world.ear.offers.one(lambda offer: offer.id == dea.id and offer.app_id_to_count == {app: 1})
+    assert (offer.available_memory, offer.available_disk) == (512 - 96, 1024 - 64)
+
+
 async def test_an_instances_files_are_served_under_a_signed_address(world: World) -> None:
     app = await world.start()
     await world.ear.state(app, "RUNNING")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from uuid import uuid4
 
@@ -13,7 +14,7 @@ from paas.containers.protocol import Create, Limits
 
 from tests.paas.warden.own_network import INSIDE
 from tests.paas.warden.test_warden_network import ask_from, serving
-from tests.paas.warden.warden_process import WardenProcess
+from tests.paas.warden.warden_process import WardenProcess, warden_directory
 
 pytestmark = pytest.mark.lab
 
@@ -123,3 +124,30 @@ async def test_a_container_whose_init_was_killed_is_stopped_and_its_processes_ha
         for _ in range(200):
             await box.script("true")
     assert (await box.info()).state == "stopped"
+
+
+async def test_after_a_start_of_the_machine_what_ran_before_it_is_removed(warden: WardenProcess) -> None:
+    box = await make(warden)
+    warden.kill()
+    record = warden.directory / "data/containers" / box.handle / "record.json"
+    record.write_text(re.sub('"boot":"[^"]*"', '"boot":"another"', record.read_text()))
+    await warden.start()
+    assert not any(warden.inventory().values()), warden.inventory()
+
+
+async def test_without_loop_devices_a_container_runs_and_says_that_its_disk_has_no_limit(
+    warden: WardenProcess,
+) -> None:
+    with warden_directory() as directory:
+        other = WardenProcess(directory, {"disk": "directory", "link_prefix": "we", "pool": "10.253.0.0/24"})
+        try:
+            await other.start()
+            assert "disk_limits_not_enforced" in other.log.read_text()
+            box = await make(other)
+            process = await box.script("head -c 20000000 /dev/zero > big")
+            assert (await asyncio.wait_for(process.wait(), 30)).status == 0
+            info = await box.info()
+            assert not info.disk_enforced
+            assert info.disk >= 20_000_000
+        finally:
+            other.remove()

@@ -36,12 +36,14 @@ async def main(config: DeaConfig, stop: asyncio.Event) -> None:
     empty = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR2, empty.set)
     warden = WardenClient(config.warden)
-    while not stop.is_set():
+    while True:
         try:
             await warden.ready(WARDEN_SECONDS)
             break
         except WardenAwayError as error:
             log.warning("no_warden", error=str(error))
+            if stop.is_set():
+                return
     directory = Path(config.directory)
     directory.mkdir(parents=True, exist_ok=True)
     snapshot = directory / "instances.json"
@@ -51,7 +53,13 @@ async def main(config: DeaConfig, stop: asyncio.Event) -> None:
         for agent in agents:
             await agent.back()
 
-    bus = await Bus.connect(config.bus, f"dea-{config.id}", back)
+    ending = asyncio.create_task(stop.wait())
+    connecting = asyncio.create_task(Bus.connect(config.bus, f"dea-{config.id}", back))
+    await asyncio.wait((ending, connecting), return_when=asyncio.FIRST_COMPLETED)
+    if not connecting.done():
+        connecting.cancel()
+        return
+    bus = connecting.result()
 
     async def tell(exited: Exited) -> None:
         await bus.publish("droplet.exited", exited)
@@ -80,7 +88,6 @@ async def main(config: DeaConfig, stop: asyncio.Event) -> None:
     tasks = [asyncio.create_task(one) for one in loops]
     emptying = asyncio.create_task(_when(empty, evacuation))
     tasks.append(asyncio.create_task(serve(application(files, fit), config.listen, stop)))
-    ending = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait((ending, *tasks), return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:

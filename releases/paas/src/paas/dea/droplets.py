@@ -69,7 +69,7 @@ class Droplets:
         try:
             verify = self._context or True
             async with (
-                httpx2.AsyncClient(timeout=TIMEOUT, verify=verify, follow_redirects=True) as client,
+                httpx2.AsyncClient(timeout=TIMEOUT, verify=verify, follow_redirects=True, trust_env=False) as client,
                 client.stream("GET", url) as answer,
             ):
                 if answer.status_code != 200:

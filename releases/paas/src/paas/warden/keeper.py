@@ -37,7 +37,7 @@ class Keeper:
         runtime = Runtime(programs, self._directory / "runc", config.log_bytes)
         self._tools = Tools(config, programs, runtime, Pool(config.pool, config.link_prefix))
         self._ports = Ports(config.first_port, config.last_port)
-        self._firewall = Firewall(programs, policy(config))
+        self._firewall = Firewall(programs, policy(config), self._guarded)
         self._loop = config.disk == "loop" or (config.disk == "auto" and loops_work())
         self._wards: dict[str, Ward] = {}
 
@@ -72,7 +72,7 @@ class Keeper:
                     left = Cgroup(f"{self._config.cgroup}/{group.name}")
                     left.kill()
                     left.remove()
-        await self._firewall.begin(self._guarded())
+        await self._firewall.begin()
 
     async def create(self, ask: Create) -> Created:
         """Make one; nothing is left of it where that fails."""
@@ -205,7 +205,7 @@ class Keeper:
         return [ward.guarded() for ward in self._wards.values()]
 
     async def _apply(self) -> None:
-        await self._firewall.apply(self._guarded())
+        await self._firewall.apply()
 
 
 def policy(config: WardenConfig) -> Policy:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -17,7 +18,7 @@ from paas.messages.dea import Limits, Start
 from lab.ports import free_port
 from tests.paas.bus.nats_server import NatsServer
 from tests.paas.dea.application import make_droplet
-from tests.paas.dea.dea_process import DeaProcess, Ear
+from tests.paas.dea.dea_process import SECONDS, DeaProcess, Ear
 from tests.paas.warden.own_network import INSIDE
 from tests.paas.warden.warden_fixtures import outside, warden, warden_process
 from tests.paas.warden.warden_process import WardenProcess
@@ -83,6 +84,12 @@ class World:
         droplet = droplet or f"app-{uuid4().hex[:8]}"
         await self.bus.publish(f"dea.{dea or self.dea.id}.start", self.message(droplet, **more))
         return droplet
+
+    async def empty(self) -> None:
+        """Wait until no container is left."""
+        async with asyncio.timeout(SECONDS):
+            while await self.warden.client.list():
+                await asyncio.sleep(0.05)
 
     def url(self, droplet: str) -> str:
         """Where routers find it."""

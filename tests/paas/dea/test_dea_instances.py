@@ -63,7 +63,7 @@ async def test_an_update_changes_routes_and_a_stop_takes_them_away_first(world: 
     exited = await world.ear.exits.one(lambda one: one.droplet == app)
     assert exited.reason == "STOPPED"
     assert await world.ear.line(app, "ending")
-    assert await world.warden.client.list() == []
+    await world.empty()
 
 
 async def test_a_crash_is_told_with_its_status_and_the_next_start_takes_its_place(world: World) -> None:
@@ -160,7 +160,7 @@ async def test_what_cannot_be_started_is_told_why(world: World) -> None:
         exited = await world.ear.exits.one(lambda one, app=app: one.droplet == app)
         assert exited.reason == "CRASHED"
         assert words in exited.exit_description
-    assert await world.warden.client.list() == []
+    await world.empty()
 
 
 async def test_a_stop_in_the_middle_of_a_start_leaves_nothing(world: World) -> None:
@@ -168,7 +168,7 @@ async def test_a_stop_in_the_middle_of_a_start_leaves_nothing(world: World) -> N
     await world.ear.state(app, "STARTING")
     await world.bus.publish("dea.stop", Stop(droplet=app))
     assert (await world.ear.exits.one(lambda one: one.droplet == app)).reason == "STOPPED"
-    assert await world.warden.client.list() == []
+    await world.empty()
 
 
 async def test_the_same_start_twice_is_one_instance(world: World) -> None:

@@ -62,9 +62,7 @@ async def test_what_was_starting_when_the_agent_died_is_not_left_half_done(world
         await world.bus.publish("dea.stop", Stop(droplet=app))
         await asyncio.wait([stopped], timeout=0.5)
     assert stopped.result().reason in ("STOPPED", "DEA_SHUTDOWN")
-    async with asyncio.timeout(SECONDS):
-        while await world.warden.client.list():
-            await asyncio.sleep(0.05)
+    await world.empty()
 
 
 async def test_containers_that_have_gone_are_told_at_the_next_start(world: World) -> None:
@@ -141,7 +139,7 @@ async def test_emptied_alone_or_for_too_long_a_dea_stops_all(world: World) -> No
     await world.ear.state(app, "RUNNING")
     dea.send(signal.SIGUSR2)
     await status(dea.status_file, "done\n")
-    assert await world.warden.client.list() == []
+    await world.empty()
 
 
 async def status(file: Path, text: str) -> None:

@@ -120,6 +120,13 @@ async def test_references_that_would_fill_the_memory_are_refused(admin: Api, spa
     assert "refers to its own parts too often" in error["detail"]
 
 
+@pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? "])
+async def test_a_manifest_that_is_nested_without_end_is_refused(admin: Api, space: str, opening: str) -> None:
+    path = f"/v3/spaces/{space}/actions/apply_manifest"
+    error = await admin.fail(400, "POST", path, content=opening * 60_000, headers=YAML)
+    assert "nested too deeply" in error["detail"]
+
+
 async def test_a_difference_is_told(admin: Api, space: str) -> None:
     name = named()
     await apply(admin, space, {"name": name, "memory": "64M", "no-route": True})

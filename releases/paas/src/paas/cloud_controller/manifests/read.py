@@ -14,6 +14,7 @@ from paas.cloud_controller.api.errors import ApiError, invalid_request, parse_er
 LARGEST = 1024 * 1024
 MOST_APPS = 200
 MOST_NODES = 100_000
+MOST_DEPTH = 100
 
 
 class Sized(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
@@ -125,6 +126,7 @@ _Loader.yaml_implicit_resolvers = {
 def load_manifest(raw: bytes) -> dict[str, Any]:
     """The document; 400 where it is no YAML, or no manifest."""
     try:
+        _check_depth(raw)
         found = yaml.load(raw, _Loader)  # noqa: S506
         size = _expanded(found, {})
     except yaml.YAMLError as error:
@@ -136,6 +138,18 @@ def load_manifest(raw: bytes) -> dict[str, Any]:
     if not isinstance(found, dict) or not isinstance(found.get("applications"), list):
         raise unprocessable("Cannot parse manifest with no 'applications' field.")
     return found
+
+
+def _check_depth(raw: bytes) -> None:
+    """400 before the document is composed: libyaml does that by recursion in C, which ends the process where it is too deep."""
+    depth = 0
+    for event in yaml.parse(raw, _Loader):
+        if isinstance(event, (yaml.SequenceStartEvent, yaml.MappingStartEvent)):
+            depth += 1
+            if depth > MOST_DEPTH:
+                raise parse_error("the manifest is nested too deeply")
+        elif isinstance(event, (yaml.SequenceEndEvent, yaml.MappingEndEvent)):
+            depth -= 1
 
 
 def _expanded(node: Any, known: dict[int, int]) -> int:

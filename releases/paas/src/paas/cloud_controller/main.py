@@ -12,6 +12,7 @@ from paas.blobs.store import BlobStore
 from paas.bus.client import Bus
 from paas.cloud_controller.app import application
 from paas.cloud_controller.broker.client import Brokers
+from paas.cloud_controller.cleanup.clean import Cleaner
 from paas.cloud_controller.config import Config
 from paas.cloud_controller.deployments.step import Mover
 from paas.cloud_controller.health.hear import hear_health
@@ -65,6 +66,7 @@ async def main(config: Config, stop: asyncio.Event) -> None:
                 group.create_task(Dispatcher(platform, unsent).run(stop))
             if "clock" in config.roles:
                 group.create_task(Mover(platform).run(stop))
+                group.create_task(Cleaner(platform).run(stop))
     finally:
         if platform.connected_bus is not None:
             await platform.connected_bus.close()

@@ -11,6 +11,7 @@ from paas.cloud_controller.apps import features as app_features
 from paas.cloud_controller.buildpacks import endpoints as buildpacks
 from paas.cloud_controller.buildpacks import upload as buildpack_upload
 from paas.cloud_controller.builds import endpoints as builds
+from paas.cloud_controller.cleanup import blobs as cleanup_blobs
 from paas.cloud_controller.deployments import endpoints as deployments
 from paas.cloud_controller.droplets import endpoints as droplets
 from paas.cloud_controller.events import endpoints as events
@@ -60,6 +61,7 @@ WORKS: dict[str, Work] = {
     **buildpacks.WORKS,
     **buildpack_upload.WORKS,
     **staging.WORKS,
+    **cleanup_blobs.WORKS,
     **TENANCY_WORKS,
     **manifest_apply.WORKS,
 }

@@ -1,15 +1,16 @@
-"""Deletes an app: its instances, its routes' destinations, its bindings; blobs that nobody needs go with the clock's cleaning."""
+"""Deletes an app: its instances, its routes' destinations, its bindings; and its blobs, by a job."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
 from paas.cloud_controller.api.identity import Identity
+from paas.cloud_controller.cleanup.blobs import remove_blobs
 from paas.cloud_controller.events.record import Target, record
 from paas.cloud_controller.jobs.job import Again, Done, Job, Outcome
 from paas.cloud_controller.outbox.put import put
 from paas.cloud_controller.platform import Platform
-from paas.cloud_controller.schema import apps, processes, service_bindings
+from paas.cloud_controller.schema import apps, builds, droplets, packages, processes, service_bindings
 from paas.cloud_controller.services.remove import unbind_step
 from paas.database.transaction import Transaction
 
@@ -24,8 +25,19 @@ async def delete_app(db: Transaction, who: Identity | None, app: str) -> None:
         await put(db, "stop", guid)
         await put(db, "updated", guid)
     await put(db, "stop_staging", app)
+    await remove_blobs(db, await _blobs(db, app))
     await db.execute(sa.delete(apps).where(apps.c.guid == app))
     await record(db, who, "audit.app.delete-request", Target("app", app, row.name), space=row.space_guid)
+
+
+async def _blobs(db: Transaction, app: str) -> list[str]:
+    found = [f"packages/{guid}" for guid in await db.scalars(_of(packages.c.guid, app))]
+    found += [blob for blob in await db.scalars(_of(droplets.c.blob, app)) if blob]
+    return found + [f"buildpack_cache/{app}-{stack}" for stack in await db.scalars(_of(builds.c.stack, app)) if stack]
+
+
+def _of(column: sa.Column[str], app: str) -> sa.Select[str]:
+    return sa.select(column).where(column.table.c.app_guid == app).distinct()
 
 
 async def delete(platform: Platform, job: Job) -> Outcome:

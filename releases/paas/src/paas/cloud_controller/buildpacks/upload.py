@@ -15,6 +15,7 @@ from paas.cloud_controller.api.access import need_admin
 from paas.cloud_controller.api.call import Call, Endpoint, accepted
 from paas.cloud_controller.api.errors import unprocessable
 from paas.cloud_controller.buildpacks.endpoints import check_unique, present_buildpack, the_buildpack
+from paas.cloud_controller.cleanup.blobs import remove_blobs
 from paas.cloud_controller.jobs.job import Done, Job, Outcome, Work
 from paas.cloud_controller.jobs.queue import enqueue
 from paas.cloud_controller.packages.archive import ArchiveError, check
@@ -85,15 +86,9 @@ async def uploaded(platform: Platform, job: Job) -> Outcome:
             return Done()
         await db.execute(sa.update(buildpacks).where(mine).values(state="READY", **job.payload))
         if before.key and before.key != job.payload["key"]:
-            await enqueue(db, "blob.delete", payload={"blob": f"buildpacks/{before.key}"}, seconds=OLD_SECONDS)
-    return Done()
-
-
-async def blob_deleted(platform: Platform, job: Job) -> Outcome:
-    """The job ``blob.delete``."""
-    await platform.blobs.delete(job.payload["blob"])
+            await remove_blobs(db, [f"buildpacks/{before.key}"], OLD_SECONDS)
     return Done()
 
 
 ENDPOINTS = [Endpoint("POST", "/v3/buildpacks/{guid}/upload", upload, transaction=False)]
-WORKS: dict[str, Work] = {"buildpack.upload": uploaded, "blob.delete": blob_deleted}
+WORKS: dict[str, Work] = {"buildpack.upload": uploaded}

@@ -10,7 +10,7 @@ from paas.cloud_controller.api.errors import ApiError, unprocessable
 from paas.cloud_controller.apps.lifecycle import is_url
 from paas.cloud_controller.instances.environment import services_of
 from paas.cloud_controller.platform import Platform
-from paas.cloud_controller.schema import apps, buildpacks, organizations, spaces
+from paas.cloud_controller.schema import apps, buildpacks, organizations, packages, spaces
 from paas.cloud_controller.variable_groups.groups import full_environment
 from paas.database.transaction import Transaction
 from paas.messages.staging import AdminBuildpack, Properties, Resources, StageRequest
@@ -40,6 +40,9 @@ async def stage_request(platform: Platform, db: Transaction, build: sa.Row[Any],
     ).first()
     if app is None:
         raise unprocessable("The app is gone")
+    sha256 = await db.scalar(sa.select(packages.c.sha256).where(packages.c.guid == build.package_guid))
+    if not sha256:
+        raise unprocessable("The package is gone: push again")
     seconds = int(platform.config.staging.timeout) + MARGIN_SECONDS
     blobs = platform.blobs
     rows = (await db.execute(_usable(build))).all()
@@ -82,6 +85,7 @@ async def stage_request(platform: Platform, db: Transaction, build: sa.Row[Any],
             meta={"vcap_application": application},
         ),
         download_uri=blobs.signed_get(f"packages/{build.package_guid}", seconds),
+        download_sha256=sha256,
         upload_uri=blobs.signed_put(droplet_key(task), seconds),
         buildpack_cache_download_uri=blobs.signed_get(cache, seconds),
         buildpack_cache_upload_uri=blobs.signed_put(cache, seconds),

@@ -165,7 +165,10 @@ class DeaProcess:
 
     def end(self, number: int = signal.SIGTERM) -> None:
         """Send it a signal and wait for its end."""
-        if self._process is not None:
-            self._process.send_signal(number)
-            self._process.wait(SECONDS)
-            self._process = None
+        process, self._process = self._process, None
+        if process is not None:
+            process.send_signal(number)
+            try:
+                process.wait(SECONDS)
+            finally:
+                process.kill()

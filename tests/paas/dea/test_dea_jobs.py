@@ -16,7 +16,7 @@ from uuid import uuid4
 import pytest
 from paas.bus.client import Bus, BusConfig
 from paas.messages.dea import Limits, Start
-from paas.warden.cgroup import TREES, unified
+from paas.warden.cgroup import TREES, Cgroup, unified
 
 from director.adapters.secrets.certificates import certificate
 from director.adapters.secrets.options import Options
@@ -40,7 +40,15 @@ RUNC = {
 
 
 @pytest.fixture
-async def tree(tmp_path: Path) -> AsyncIterator[JobTree]:
+def cgroup() -> Iterator[str]:
+    """A control group for this test's containers, that goes with them."""
+    name = f"warden-{uuid4().hex[:8]}"
+    yield name
+    Cgroup(name).remove()
+
+
+@pytest.fixture
+async def tree(tmp_path: Path, cgroup: str) -> AsyncIterator[JobTree]:
     need("nats-server", "curl", *RUNC.values())
     one = JobTree(tmp_path, Path("/usr/bin"))
     try:
@@ -55,7 +63,7 @@ async def tree(tmp_path: Path) -> AsyncIterator[JobTree]:
         one.close()
 
 
-async def add_all(tree: JobTree, cgroup: str = "") -> None:
+async def add_all(tree: JobTree, cgroup: str) -> None:
     authority = certificate(Options("ca", {"is_ca": True, "common_name": "ca"}), None)
     server = certificate(Options("leaf", {"common_name": "bus", "alternative_names": ["127.0.0.1"]}), authority)
     (tree.top / "ca.pem").write_text(authority["certificate"])
@@ -68,7 +76,7 @@ async def add_all(tree: JobTree, cgroup: str = "") -> None:
             "tls.private_key": server["private_key"],
         },
     )
-    await tree.add("warden", {"cgroup": cgroup or f"warden-{uuid4().hex[:8]}"})
+    await tree.add("warden", {"cgroup": cgroup})
     await tree.add("dea", {"stacks": {"tiny": "/"}, "memory_mb": 256, "evacuation_timeout": 1, "unroute_seconds": 0.1})
 
 
@@ -92,8 +100,10 @@ async def user(tree: JobTree, name: str) -> Bus:
     )
 
 
-async def test_an_app_runs_outlives_restarts_and_ends_with_the_drain(tree: JobTree, tmp_path: Path) -> None:
-    await add_all(tree)
+async def test_an_app_runs_outlives_restarts_and_ends_with_the_drain(
+    tree: JobTree, cgroup: str, tmp_path: Path
+) -> None:
+    await add_all(tree, cgroup)
     tree.start()
     with network_of(int(tree._pid)), droplets(tmp_path) as (digest, url):
         controller, manager = await user(tree, "cloud_controller"), await user(tree, "health_manager")
@@ -132,9 +142,8 @@ async def test_an_app_runs_outlives_restarts_and_ends_with_the_drain(tree: JobTr
     tree.script("warden", "inventory", "--clear")
 
 
-async def test_a_machine_that_goes_down_ends_its_containers(tree: JobTree, tmp_path: Path) -> None:
-    name = f"warden-{uuid4().hex[:8]}"
-    await add_all(tree, name)
+async def test_a_machine_that_goes_down_ends_its_containers(tree: JobTree, cgroup: str, tmp_path: Path) -> None:
+    await add_all(tree, cgroup)
     tree.start()
     script = "import asyncio, sys\nfrom paas.containers.client import WardenClient\nfrom paas.containers.protocol import Create, Limits\n"
     script += (
@@ -144,7 +153,7 @@ async def test_a_machine_that_goes_down_ends_its_containers(tree: JobTree, tmp_p
     (tmp_path / "vcap/make.py").write_text(script)
     tree.run("env", f"PYTHONPATH={SOURCES}", sys.executable, "/var/vcap/make.py")
     tree.script("warden", "ctl", "stop")
-    group = (TREES if unified() else TREES / "pids") / name
+    group = (TREES if unified() else TREES / "pids") / cgroup
     assert [pid for file in group.glob("*/cgroup.procs") for pid in file.read_text().split()]
     tree.script("warden", "end-containers")
     assert not [pid for file in group.glob("*/cgroup.procs") for pid in file.read_text().split()]

@@ -77,10 +77,13 @@ class WardenProcess:
         self._end(signal.SIGTERM)
 
     def _end(self, number: int) -> None:
-        if self._process is not None:
-            os.kill(self._process.pid, number)
-            self._process.wait(30)
-            self._process = None
+        process, self._process = self._process, None
+        if process is not None:
+            process.send_signal(number)
+            try:
+                process.wait(START_SECONDS)
+            finally:
+                process.kill()
 
     def inventory(self, *, clear: bool = False) -> dict[str, list[Any]]:
         """What it has on this machine."""

@@ -177,3 +177,29 @@ async def test_lists_are_paged(admin: Api, org: dict[str, str]) -> None:
     assert seen == ["s4", "s3", "s2", "s1", "s0"]
     two = ",".join(one["guid"] for one in made[:2])
     assert (await admin.get("/v3/spaces", guids=two))["pagination"]["total_results"] == 2
+
+
+async def test_flags_that_are_off_stop_users_and_not_admins(
+    admin: Api, org: dict[str, str], room: dict[str, str], user: Api
+) -> None:
+    await tenants.role(admin, "organization_user", username(user), org["guid"])
+    await tenants.role(admin, "space_developer", username(user), room["guid"])
+    app = (await user.post("/v3/apps", {"name": "a", "relationships": {"space": to(room["guid"])}}))["guid"]
+    domain = (await tenants.domain(admin))["guid"]
+    instance = {"type": "user-provided", "name": "i", "relationships": {"space": to(room["guid"])}}
+    route = {"host": "x", "relationships": {"space": to(room["guid"]), "domain": to(domain)}}
+    asked = {
+        "app_scaling": ("POST", f"/v3/apps/{app}/processes/web/actions/scale", {"instances": 1}),
+        "env_var_visibility": ("GET", f"/v3/apps/{app}/env", None),
+        "route_creation": ("POST", "/v3/routes", route),
+        "service_instance_creation": ("POST", "/v3/service_instances", instance),
+    }
+    for flag, request in asked.items():
+        path = f"/v3/feature_flags/{flag}"
+        await admin.patch(path, {"enabled": False, "custom_error_message": f"no {flag} today"})
+        try:
+            refused = await user.fail(403, *request)
+            assert (refused["title"], refused["detail"]) == ("CF-FeatureDisabled", f"Feature Disabled: no {flag} today")
+        finally:
+            await admin.patch(path, {"enabled": True, "custom_error_message": None})
+        assert (await user.ask(*request)).status_code < 300

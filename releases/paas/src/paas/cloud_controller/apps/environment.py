@@ -13,6 +13,7 @@ from paas.cloud_controller.api.body import Body
 from paas.cloud_controller.api.call import Call, Endpoint, answer
 from paas.cloud_controller.api.errors import unprocessable
 from paas.cloud_controller.events.record import Target, record
+from paas.cloud_controller.flags.flags import need_flag
 from paas.cloud_controller.instances.environment import services_of, vcap_application
 from paas.cloud_controller.instances.uris import uris_of
 from paas.cloud_controller.schema import apps, organizations, processes, spaces
@@ -46,6 +47,8 @@ def check_variables(variables: dict[str, Any]) -> dict[str, Any]:
 async def show(call: Call) -> Response:
     """All of it."""
     row = await need_in(call, apps, call.path(), "secrets")
+    for name in ("env_var_visibility", "space_developer_env_var_visibility"):
+        await need_flag(call.db, call.who, name)
     process = (
         await call.db.execute(
             sa.select(
@@ -86,6 +89,8 @@ async def show(call: Call) -> Response:
 async def variables(call: Call) -> Response:
     """The user's."""
     row = await need_in(call, apps, call.path(), "secrets")
+    for name in ("env_var_visibility", "space_developer_env_var_visibility"):
+        await need_flag(call.db, call.who, name)
     return _answer(call, row.guid, call.platform.sealer.open(row.environment))
 
 

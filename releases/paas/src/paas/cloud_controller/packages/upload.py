@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from paas.cloud_controller.api.call import Call, Endpoint, answer
 from paas.cloud_controller.api.errors import ApiError, parse_error, unprocessable
+from paas.cloud_controller.flags.flags import need_flag
 from paas.cloud_controller.packages.archive import Resource
 from paas.cloud_controller.packages.find import need_of_app
 from paas.cloud_controller.packages.keep import keep_package
@@ -71,6 +72,7 @@ async def upload(call: Call) -> Response:
     async with call.platform.database.begin() as db:
         call.connection = db
         row = await need_of_app(call, packages, call.path(), "develop", "Package")
+        await need_flag(db, call.who, "app_bits_upload")
     if row.type != "bits":
         raise unprocessable("Package type must be bits.")
     if row.state != "AWAITING_UPLOAD":

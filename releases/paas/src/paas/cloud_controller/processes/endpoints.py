@@ -14,6 +14,7 @@ from paas.cloud_controller.api.call import Call, Endpoint, answer
 from paas.cloud_controller.api.errors import unprocessable
 from paas.cloud_controller.api.lists import Listing, among, answer_all, answer_list
 from paas.cloud_controller.events.record import Target, record
+from paas.cloud_controller.flags.flags import need_flag
 from paas.cloud_controller.processes.check import Check, kept_check
 from paas.cloud_controller.processes.find import select_processes, the_process
 from paas.cloud_controller.processes.present import present_hidden, present_process
@@ -89,6 +90,7 @@ async def update(call: Call) -> Response:
 async def scale(call: Call) -> Response:
     """How many, and how big."""
     row = await the_process(call, "operate", lock=True)
+    await need_flag(call.db, call.who, "app_scaling")
     values: dict[str, int] = scaled(await call.body(Scale), call.platform.config.limits)
     active = sa.select(deployments.c.guid).where(
         deployments.c.app_guid == row.app_guid, deployments.c.status == "ACTIVE", deployments.c.process_type == row.type

@@ -129,3 +129,12 @@ async def test_names_come_from_files_of_its_own(warden: WardenProcess) -> None:
     assert lines[0] == "nameserver 10.99.0.53"
     assert f"{box.container_ip} {box.handle}" in lines
     assert lines[-1] == box.handle
+
+
+async def test_there_is_no_way_by_ipv6(warden: WardenProcess) -> None:
+    box = await make(warden)
+    process = await box.script("cat /proc/net/if_inet6 || true")
+    lines = [line.text async for batch in process.output() for line in batch.lines if line.stream == "OUT"]
+    assert [line.split()[-1] for line in lines] in ([], ["lo"])
+    said = subprocess.run(["ip", "-6", "-o", "addr"], capture_output=True, text=True, check=True).stdout
+    assert " wd" not in said

@@ -98,12 +98,14 @@ class Ward:
     async def _connect(self, pid: int) -> None:
         """The link: one end here, one in the container's network, with which it goes."""
         link, mtu = self.link, self._tools.config.mtu
+        # the packet rules are for IPv4: by an address that IPv6 gives itself the machine could be reached past them
+        quiet = "link set {} addrgenmode none\n" if Path("/proc/sys/net/ipv6").is_dir() else ""
         await self._tools.programs.run(
             "ip",
             "-batch",
             "-",
             text=f"link add {link.name} mtu {mtu} type veth peer name eth0 mtu {mtu} netns {pid}\n"
-            f"addr add {link.host_ip}/30 dev {link.name}\nlink set {link.name} up\n",
+            f"{quiet.format(link.name)}addr add {link.host_ip}/30 dev {link.name}\nlink set {link.name} up\n",
         )
         await self._tools.programs.run(
             "nsenter",
@@ -113,7 +115,7 @@ class Ward:
             self._tools.programs.path("ip"),
             "-batch",
             "-",
-            text=f"link set lo up\naddr add {link.container_ip}/30 dev eth0\nlink set eth0 up\nroute add default via {link.host_ip}\n",
+            text=f"{quiet.format('eth0')}link set lo up\naddr add {link.container_ip}/30 dev eth0\nlink set eth0 up\nroute add default via {link.host_ip}\n",
         )
 
     def adopt(self) -> None:

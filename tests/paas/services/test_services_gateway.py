@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -15,28 +14,10 @@ from tests.contract.store.postgres_server import PostgresServer
 from tests.paas.bus.nats_server import NatsServer
 from tests.paas.database.database_place import own_database
 from tests.paas.services.component import Component, eventually
+from tests.paas.services.folders import folders
 from tests.paas.services.platform import PASSWORD, USER, Platform
 
 SECRET = "a-secret-of-the-gateway-for-credentials"
-
-
-def folders(place: Path, nats: NatsServer, id: str, capacity: int, **more: Any) -> Component:
-    """A node of the service ``folders``."""
-    health = free_port()
-    directory = place / id
-    directory.mkdir(exist_ok=True)
-    config = {
-        "id": id,
-        "host": "127.0.0.1",
-        "capacity": capacity,
-        "directory": str(directory),
-        "secrets": ["a-secret-of-the-node-for-its-record"],
-        "bus": {"servers": [nats.url]},
-        "health": {"port": health},
-        **more,
-    }
-    here = Path(__file__).parents[3]
-    return Component("tests.paas.services.folders_node", directory, config, health, str(here))
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,8 @@ from paas.client.api import Api
 from paas.client.errors import ClientError
 from paas.client.ignore import ignore_of
 
-MATCH_FROM = 4096
-"""Bytes: to ask for smaller files costs more than to send them."""
+MATCH_FROM = 65536
+"""Bytes. The platform keeps no smaller files by themselves."""
 MATCH_AT_ONCE = 1000
 ARCHIVES = (".zip", ".jar", ".war")
 EPOCH = (1980, 1, 1, 0, 0, 0)

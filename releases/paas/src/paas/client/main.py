@@ -112,7 +112,11 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--connect", metavar="HOST[:PORT]", help="Reach all host names at this address (or PAAS_CONNECT).")
+@click.option(
+    "--connect",
+    metavar="HOST[:PORT]",
+    help="Reach all host names at this address; remembered (or PAAS_CONNECT, which is not).",
+)
 @click.pass_context
 def paas(context: click.Context, connect: str | None) -> None:
     """Runs apps and services on the platform."""

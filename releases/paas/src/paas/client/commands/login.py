@@ -37,7 +37,7 @@ def target(
     settings = session.settings
     if unset:
         settings.api, settings.links, settings.access_token, settings.refresh_token = "", {}, "", ""
-        settings.org = settings.space = None
+        settings.org, settings.space, settings.connect = None, None, ""
     if url:
         _api(session, url, skip_ssl_validation)
     if org:

@@ -13,7 +13,7 @@ from paas.client.session import Session
 from paas.client.show import as_json, document, doing, forced, pairs, say, sure, table
 
 FIELDS = {
-    "fields[service_plan]": "name,guid",
+    "fields[service_plan]": "name,guid,relationships.service_offering",
     "fields[service_plan.service_offering]": "name,guid",
     "fields[service_plan.service_offering.service_broker]": "name,guid",
 }

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -26,6 +27,8 @@ from tests.programs import need
 
 PATIENCE = 30
 HOST = "127.0.0.1"
+PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For clients that speak plain HTTP: reading the machine's authorities would take longer than the request."""
 
 
 @dataclass
@@ -121,7 +124,7 @@ class Edge:
     def health(self) -> int:
         """The status of the health check; 0 where nobody listens."""
         with contextlib.suppress(httpx2.TransportError):
-            return httpx2.get(f"{self.status}/health", timeout=PATIENCE).status_code
+            return httpx2.get(f"{self.status}/health", timeout=PATIENCE, verify=PLAIN).status_code
         return 0
 
     def wait_status(self, wanted: int) -> None:
@@ -137,7 +140,7 @@ class Edge:
 
     def table(self) -> dict[str, list[dict[str, object]]]:
         """The listing of routes."""
-        answer = httpx2.get(f"{self.status}/routes", auth=("router-status", "secret"), timeout=PATIENCE)
+        answer = httpx2.get(f"{self.status}/routes", auth=("router-status", "secret"), timeout=PATIENCE, verify=PLAIN)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -162,7 +165,9 @@ async def connected(url: str) -> AsyncIterator[Bus]:
 
 async def ask(edge: Edge, host: str, path: str = "/", **headers: str | bytes) -> httpx2.Response:
     """A request for `host`, in a thread: the backends of tests are in this one."""
-    return await asyncio.to_thread(httpx2.get, edge.url + path, headers={"host": host, **headers}, timeout=2 * PATIENCE)
+    return await asyncio.to_thread(
+        httpx2.get, edge.url + path, headers={"host": host, **headers}, timeout=2 * PATIENCE, verify=PLAIN
+    )
 
 
 def endpoint(port: int, *uris: str, **more: object) -> Register:

@@ -12,7 +12,7 @@ import pytest
 from paas.bus.client import Bus
 
 from tests.paas.router.backend import Backend, backends
-from tests.paas.router.edge import PATIENCE, Edge, ask, endpoint, routed
+from tests.paas.router.edge import PATIENCE, PLAIN, Edge, ask, endpoint, routed
 
 
 def host() -> str:
@@ -232,6 +232,32 @@ async def test_the_listing_wants_credentials(edge: Edge) -> None:
     for given in (None, ("router-status", "wrong"), ("other", "secret")):
         answer = await asyncio.to_thread(lambda given=given: httpx2.get(f"{edge.status}/routes", auth=given))
         assert answer.status_code == 401
+
+
+async def test_figures(edge: Edge, bus: Bus) -> None:
+    def figures() -> dict[str, float]:
+        text = httpx2.get(f"{edge.status}/metrics", timeout=PATIENCE, verify=PLAIN).text
+        pairs = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+        return {name: float(value) for name, value in pairs}
+
+    before, name = figures(), host()
+    async with backends("a") as [one]:
+        await routed(edge, bus, endpoint(one.port, name))
+        for _ in range(3):
+            await ask(edge, name)
+    await ask(edge, name)  # nobody is there any more
+    good, bad, failed = (
+        'router_responses_total{class="2xx"}',
+        'router_responses_total{class="5xx"}',
+        "router_endpoint_failures_total",
+    )
+    async with asyncio.timeout(PATIENCE):
+        while (after := figures())[bad] < before[bad] + 1 or after[good] < before[good] + 3:
+            await asyncio.sleep(0.1)
+    assert after[failed] > before[failed]
+    assert after["router_locator_up"] == after["router_ready"] == 1
+    assert after["router_endpoints"] >= 1 <= after["router_routes"]
+    assert after["router_connections"] >= 1
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])

@@ -93,12 +93,12 @@ async def test_a_router_is_unfit_until_all_had_time_to_register(nats: NatsServer
 
 
 async def test_what_is_not_registered_again_is_forgotten_but_not_while_the_bus_is_away(own: Path) -> None:
-    with NatsServer.running(own) as server, running(Edge.make(own / "e", server.url, prune=3)) as edge:
+    with NatsServer.running(own) as server, running(Edge.make(own / "e", server.url, prune=5)) as edge:
         async with connected(server.url) as bus, backends("a", "b") as [a, b]:
             await routed(edge, bus, endpoint(a.port, NAME), endpoint(b.port, "other.example.com"))
             async with load(NAME, edge.config.nginx.port, clients=2) as some:
                 server.stop()
-                ends = asyncio.get_running_loop().time() + 5
+                ends = asyncio.get_running_loop().time() + 6
                 while asyncio.get_running_loop().time() < ends:
                     await some.more(10)
                 assert set(edge.table()) == {NAME, "other.example.com"}

@@ -80,10 +80,17 @@ def application(
             return Response("credentials wanted\n", 401, {"www-authenticate": 'Basic realm="router"'})
         return _json({uri: [_listed(one) for one in pool] for uri, pool in table.listing()})
 
+    async def metrics(_: Request) -> Response:
+        figures = {"routes": table.routes, "endpoints": table.endpoints, "ready": int(warm())}
+        return Response(
+            "".join(f"# TYPE router_{name} gauge\nrouter_{name} {value}\n" for name, value in figures.items())
+        )
+
     return Starlette(
         routes=[
             HttpRoute("/lookup", lookup),
             HttpRoute("/healthz", health),
+            HttpRoute("/metrics", metrics),
             HttpRoute("/lines", lines, methods=["POST"]),
             HttpRoute("/routes", listing),
         ]

@@ -5,6 +5,7 @@ local balance = require "edge.balance"
 local health = require "edge.health"
 local identity = require "edge.identity"
 local lines = require "edge.lines"
+local metrics = require "edge.metrics"
 local routes = require "edge.routes"
 local settings = require "edge.settings"
 local sticky = require "edge.sticky"
@@ -124,6 +125,7 @@ function M.balance()
         local var = ngx.var
         local _, code = balancer.get_last_failure()
         if unreached(var) then
+            metrics.failure()
             balance.mark(one.address, now() + settings.failed_seconds)
         elseif code == 504 then
             return ngx.exit(504) -- it took the request, and has been given all its time
@@ -165,6 +167,7 @@ function M.failed()
     local var = ngx.var
     local address = last(var.upstream_addr)
     if address and unreached(var) then
+        metrics.failure()
         balance.mark(address, now() + settings.failed_seconds)
     end
     local status = ngx.status
@@ -175,6 +178,7 @@ function M.failed()
 end
 
 function M.log()
+    metrics.count(ngx.status)
     local var = ngx.var
     local app = var.edge_app
     if app ~= "" and settings.app_logs then
@@ -185,6 +189,7 @@ end
 function M.begin()
     identity.begin()
     health.begin()
+    metrics.begin()
     if settings.app_logs then
         lines.begin()
     end

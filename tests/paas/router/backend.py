@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 class Backend:
     """Answers each request with JSON of what came: `name`, `method`, `path`, `headers` (small letters), `size` of the body.
 
-    `extra`: headers of the answers; `status`; `gate`: answers wait for it; `silent`: the request is read, never answered.
+    `extra`: headers of the answers; `status`; `gate`: answers wait for it; `silent`: the request is read, never answered; `cuts`: the connection ends
+    instead of an answer.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Backend:
     status: str = "200 OK"
     gate: asyncio.Event | None = None
     silent: bool = False
+    cuts: bool = False
     port: int = 0
     requests: int = 0
     connections: int = 0
@@ -60,6 +62,9 @@ class Backend:
         size = await self._body(reader, headers)
         self.requests += 1
         self.taken.set()
+        if self.cuts:
+            writer.transport.abort()
+            return False
         if self.silent:
             await asyncio.Event().wait()
         if self.gate is not None:

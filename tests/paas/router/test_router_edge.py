@@ -228,6 +228,22 @@ async def test_an_app_that_does_not_answer_is_not_asked_twice(nats: object, edge
         assert sorted(one.requests for one in all_) == [0, 1]
 
 
+async def test_what_may_be_sent_once_is_sent_once(edge: Edge, bus: Bus) -> None:
+    name = host()
+    async with backends("cuts", "good") as [cuts, good], httpx2.AsyncClient(timeout=PATIENCE) as client:
+        cuts.cuts = True
+        await routed(edge, bus, endpoint(cuts.port, name), endpoint(good.port, name))
+        seen = [(await client.post(edge.url, content=b"x", headers={"host": name})).status_code for _ in range(20)]
+        assert set(seen) == {200, 502}
+        assert seen.count(502) == cuts.requests
+        assert seen.count(200) == good.requests
+        # what may be repeated is
+        before = cuts.requests
+        async with asyncio.timeout(PATIENCE):
+            while cuts.requests < before + 5:
+                assert (await ask(edge, name)).status_code == 200
+
+
 async def test_the_listing_wants_credentials(edge: Edge) -> None:
     for given in (None, ("router-status", "wrong"), ("other", "secret")):
         answer = await asyncio.to_thread(lambda given=given: httpx2.get(f"{edge.status}/routes", auth=given))

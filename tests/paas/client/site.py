@@ -34,6 +34,11 @@ class Site:
     ) -> None:
         self.nats = nats
         self.uaa = UaaProcess.make(directory, database)
+        self.uaa.config["clients"]["registrar"] = {
+            "secret": "registrar-secret",
+            "grant_types": ["client_credentials"],
+            "authorities": ["cloud_controller.admin"],
+        }
         self.log_port = free_port()
         self.controller = Controller(directory, self._controller(directory, postgres, nats, blobs))
         self.log_cache = Component("paas.log_cache", directory, self._log_cache(), self.log_port)

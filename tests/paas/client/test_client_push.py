@@ -254,3 +254,33 @@ async def test_one_log_follows_the_app(paas: Terminal, app: Path, dea: DeaPeer, 
     recent = await paas("logs", name, "--recent")
     assert "[APP/PROC/WEB/1] ERR before" in recent
     assert recent.index("before") < recent.index("after")
+
+
+async def test_a_rolling_change(paas: Terminal, app: Path, dea: DeaPeer, stager: StagerPeer) -> None:
+    name = f"roll-{paas.space}"
+    await paas("push", name, "-p", str(app), "-i", "2")
+    first = {one.guid for one in dea.instances}
+    told = await paas("push", name, "-p", str(app), "--strategy", "rolling")
+    assert "Deploying instance by instance" in told
+    assert len(dea.instances) == 2
+    assert not first & {one.guid for one in dea.instances}
+    second = {one.guid for one in dea.instances}
+    await paas("restart", name, "--strategy", "rolling")
+    assert not second & {one.guid for one in dea.instances}
+    # one that does not come up is given up: the old instances serve all the time
+    third = {one.guid for one in dea.instances}
+    dea.comes_up = False
+    await paas("push", name, "-p", str(app), "--strategy", "rolling", "--no-wait")
+    assert "done" in await paas("cancel-deployment", name)
+    await dea.until(lambda: {one.guid for one in dea.instances} == third)
+    await paas("cancel-deployment", name, refused=f"No deployment of {name} is going on.")
+
+
+async def test_an_app_that_crashes(paas: Terminal, app: Path, dea: DeaPeer, stager: StagerPeer) -> None:
+    dea.comes_up = False
+    name = f"crash-{paas.space}"
+    pushing = asyncio.create_task(paas("push", name, "-p", str(app), refused="does not start"))
+    await dea.until(lambda: len(dea.instances) == 1)
+    dea.instances[0].state = "CRASHED"
+    told = await asyncio.wait_for(pushing, 60)
+    assert f"paas logs {name} --recent" in told

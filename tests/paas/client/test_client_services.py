@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +15,10 @@ import pytest
 from lab.ports import free_port
 from tests.contract.store.postgres_server import PostgresServer
 from tests.paas.bus.nats_server import NatsServer
+from tests.paas.client.site import Site
 from tests.paas.client.terminal import Terminal
 from tests.paas.database.database_place import own_database
-from tests.paas.services.component import Component
+from tests.paas.services.component import SOURCES, Component
 from tests.paas.services.folders import folders
 
 
@@ -133,3 +137,42 @@ async def test_a_service_of_ones_own(paas: Terminal, tmp_path: Path) -> None:
     assert bound["credentials"] == {"uri": "y://other"}
     await paas("unbind-service", "demo", "own")
     await paas("delete-service", "own", "-f")
+
+
+async def test_the_errand_registers_brokers(paas: Terminal, gateway: Component, site: Site, tmp_path: Path) -> None:
+    port = gateway.config["listen"]["port"]
+    broker = {"name": "errand", "url": f"http://127.0.0.1:{port}", "username": "broker", "password": "broker-word"}
+    away = {**broker, "name": "away", "url": "http://127.0.0.1:1"}
+    config = {
+        "api": site.controller.url,
+        "uaa": site.uaa.url,
+        "client": "registrar",
+        "secret": "registrar-secret",
+        "brokers": [away, broker],
+    }
+    file = tmp_path / "register.json"
+    file.write_text(json.dumps(config))
+
+    async def run() -> tuple[int | None, str]:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "paas.services.register", "--config", str(file)),
+            env={**os.environ, "PYTHONPATH": str(SOURCES)},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        told, _ = await asyncio.wait_for(process.communicate(), 90)
+        return process.returncode, told.decode()
+
+    if "folders" in await paas("service-brokers"):  # what a broker offers has one owner
+        await paas("delete-service-broker", "folders", "-f")
+    status, told = await run()
+    assert (status, "errand: new" in told, "errand: all may order folders small" in told) == (1, True, True), told
+    assert "away: " in told
+    assert "broker-word" not in told
+    await paas("disable-service-access", "folders", "-p", "huge")
+    await paas("enable-service-access", "folders", "-p", "huge", "-o", paas.org)
+    file.write_text(json.dumps({**config, "brokers": [broker]}))
+    assert await run() == (0, "errand: changed\n")
+    await paas("create-service", "folders", "small", "f")
+    await paas("delete-service", "f", "-f")
+    await paas("delete-service-broker", "errand", "-f")

@@ -30,7 +30,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StagingPlace]:
     directory: Path = tmp_path_factory.mktemp("servers")
     (directory / "cache").mkdir()
     with (
-        own_network(),
+        own_network() as there,
         warden_directory() as wards,
         NatsServer.running(directory) as nats,
         BlobstoreNode.running(directory / "blobs") as blobs,
@@ -40,6 +40,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StagingPlace]:
         try:
             asyncio.run(warden.start())
             one = StagingPlace(nats, blobs, cache, warden, stack)
+            one.outside = there
             asyncio.run(one.put_buildpacks())
             one.start()
             yield one

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import json
 import os
@@ -23,6 +24,7 @@ from uuid import uuid4
 import msgspec
 from paas.blobs.store import BlobStore
 from paas.bus.client import Bus, BusConfig
+from paas.containers.client import Container, ContainerError
 from paas.messages.log import LogLine, LogLines
 from paas.messages.staging import AdminBuildpack, Properties, Resources, StageReply, StageRequest
 
@@ -97,6 +99,8 @@ class StagingPlace:
             "advertise_seconds": 0.3,
         }
         self.admin: list[AdminBuildpack] = []
+        self.outside: list[str] = []
+        """Words that run a command in the network beyond."""
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, **more: Any) -> None:
@@ -106,7 +110,7 @@ class StagingPlace:
         with (self.directory / "stager.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "paas.stager", "--config", file],
-                env={**os.environ, "PYTHONPATH": str(SOURCES)}, stdout=log, stderr=log,
+                env={**os.environ, "PYTHONPATH": str(SOURCES)}, stdout=log, stderr=log, umask=0o077,
             )  # fmt: skip
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
@@ -207,6 +211,14 @@ class StagingPlace:
         async with self.bus() as bus:
             await self.ready(bus)
             return await self.ask(bus, await self.request(app, **more))
+
+    async def container_of(self, request: StageRequest) -> Container:
+        """Of a staging under way, once it has been made."""
+        async with asyncio.timeout(60):
+            while True:
+                with contextlib.suppress(ContainerError):
+                    return await self.warden.client.adopt(f"staging-{request.task_id}")
+                await asyncio.sleep(0.05)
 
     async def ask(self, bus: Bus, request: StageRequest, subject: str = "staging.stager-1.start") -> Outcome:
         """The outcome of this request."""

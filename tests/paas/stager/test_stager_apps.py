@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from paas.containers.protocol import Create, Limits
 
 from lab.ports import free_port
 from tests.paas.stager.droplet_run import answer_of
 from tests.paas.stager.staging_place import StagingPlace, zipped
-from tests.paas.warden.own_network import INSIDE
+from tests.paas.warden.own_network import INSIDE, OUTSIDE
 
 pytestmark = pytest.mark.lab
 
@@ -165,13 +166,38 @@ async def test_what_a_buildpack_keeps_is_there_at_the_next_staging_of_the_app(pl
 async def test_a_buildpack_reaches_the_package_cache_and_nothing_else(place: StagingPlace) -> None:
     one = await place.admin_buildpack("tries", zipped({"bin/detect": "#!/bin/sh\n", "bin/compile": TRY}))
     services = [{"label": "postgres", "name": "db", "credentials": {"password": "hidden"}}]
-    with socket.create_server((INSIDE, free_port())) as listener:
-        places = [f"cache {INSIDE} {place.cache.port}", f"machine {INSIDE} {listener.getsockname()[1]}"]
-        places.append("elsewhere 192.0.2.1 443")
-        environment = ["PLACES=" + "\n".join(places)]
-        outcome = await place.stage({"a": "b"}, admin_buildpacks=[one], environment=environment, services=services)
+    serve = [sys.executable, "-u", "-m", "http.server", "--bind", OUTSIDE, "8000"]
+    with (
+        subprocess.Popen([*place.outside, *serve], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as beyond,
+        socket.create_server((INSIDE, free_port())) as listener,
+    ):
+        try:
+            assert beyond.stdout is not None
+            beyond.stdout.readline()
+            places = [f"cache {INSIDE} {place.cache.port}", f"machine {INSIDE} {listener.getsockname()[1]}"]
+            places.append(f"beyond {OUTSIDE} 8000")
+            environment = ["PLACES=" + "\n".join(places)]
+            # a container that is not closed, such as an app's, does reach it
+            assert await open_container(place, f"{OUTSIDE} 8000") == ["reached"]
+            outcome = await place.stage({"a": "b"}, admin_buildpacks=[one], environment=environment, services=services)
+        finally:
+            beyond.kill()
     assert outcome.reply.error == "", outcome.log
     told = [line.text for line in outcome.lines if line.text.split()[-1] in ("reached", "refused")]
-    assert told == ["cache reached", "machine refused", "elsewhere refused"]
+    assert told == ["cache reached", "machine refused", "beyond refused"]
     assert json.loads(outcome.file("app/services"))["postgres"][0]["name"] == "db"
     assert "hidden" not in place.log
+
+
+async def open_container(place: StagingPlace, where: str) -> list[str]:
+    """What one that is not closed says of an address."""
+    limits = Limits(memory_mb=64, disk_mb=16, pids=16)
+    container = await place.warden.client.create(
+        Create(handle="open", rootfs=place.config["stacks"]["cflinuxfs-deb12"], limits=limits)
+    )
+    try:
+        host, port = where.split()
+        process = await container.script(f"exec 3<>/dev/tcp/{host}/{port} && echo reached || echo refused")
+        return [line.text async for batch in process.output() for line in batch.lines]
+    finally:
+        await container.destroy()

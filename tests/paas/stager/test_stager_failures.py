@@ -180,6 +180,24 @@ async def test_a_staging_is_stopped_by_its_app_and_by_the_next_one(place: Stagin
     assert await place.warden.client.list() == []
 
 
+async def test_a_staging_outlives_a_warden_that_is_killed(place: StagingPlace) -> None:
+    one = await place.admin_buildpack(
+        "own", scripts(detect="true", compile="while [ ! -e /tmp/go ]; do sleep 0.1; done; echo went on")
+    )
+    async with place.bus() as bus:
+        await place.ready(bus)
+        request = await place.request(APP, admin_buildpacks=[one])
+        running = asyncio.create_task(place.ask(bus, request))
+        container = await place.container_of(request)
+        while not any(each.exit is None for each in (await container.info()).processes):
+            await asyncio.sleep(0.05)
+        await asyncio.to_thread(place.warden.kill)
+        await place.warden.start()
+        await (await container.script("touch /tmp/go")).wait()
+        outcome = await running
+    assert outcome.reply.error == "" and "went on" in outcome.log, outcome
+
+
 async def test_a_stager_that_drains_ends_what_runs_and_takes_no_more(place: StagingPlace) -> None:
     one = await place.admin_buildpack(
         "waits", scripts(detect="true", compile="while [ ! -e /tmp/go ]; do sleep 0.1; done")
@@ -195,9 +213,7 @@ async def test_a_stager_that_drains_ends_what_runs_and_takes_no_more(place: Stag
             refused = await replies.last(bus, "staging.stager-1.start", await place.request(APP, stack="none"))
             if "takes no more" in refused.error:
                 break
-        while not (handles := await place.warden.client.list()):
-            await asyncio.sleep(0.05)
-        container = await place.warden.client.adopt(handles[0])
+        container = await place.container_of(request)
         await (await container.script("touch /tmp/go")).wait()
         assert (await running).error == ""
         assert await asyncio.to_thread(place.wait, 30) == 0

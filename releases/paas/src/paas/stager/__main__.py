@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 
@@ -20,6 +21,8 @@ from paas.stager.config import Config
 
 async def main(config: Config, stop: asyncio.Event) -> None:
     """Stage until told to end."""
+    # containers read what is unpacked here, as another user
+    os.umask(0o022)
     bus = await Bus.connect(config.bus, "stager")
     agent = Agent(config, bus)
     await agent.begin()

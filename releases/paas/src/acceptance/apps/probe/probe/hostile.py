@@ -57,7 +57,9 @@ def cpu(query: dict[str, str]) -> float:
 
 
 def reach(query: dict[str, str]) -> str:
-    """``open`` if a connection to ``host`` and ``port`` is taken, else what went wrong."""
+    """``open`` if a connection to ``host`` and ``port`` is taken, ``itself`` for this container's own address, else what went wrong."""
+    if query["host"] == os.environ.get("CF_INSTANCE_INTERNAL_IP"):
+        return "itself"
     begin = time.monotonic()
     try:
         with socket.create_connection((query["host"], int(query["port"])), timeout=5):

@@ -27,6 +27,8 @@ def platform() -> Iterator[Platform]:
         one = Platform(site)
         one.upload()
         one.deploy()
+        for errand in ("push_buildpacks", "register_brokers"):
+            site.cli("-d", "paas", "run-errand", errand)
         one.paas("target", "https://api.sys.paas.test")
         one.paas("login", "-u", "admin", "-p", "an-admin-password")
         one.paas("create-org", "tests")

@@ -22,7 +22,7 @@ MANIFESTS = TREE / "manifests/paas"
 SYSTEM, APPS = "sys.paas.test", "apps.paas.test"
 ROUTER = "10.77.0.10"
 ADMIN = "an-admin-password"
-OPS = ("three-nats.yml", "two-deas.yml")
+OPS = ("three-nats.yml", "two-deas.yml", "example-service.yml")
 
 
 @dataclass

@@ -1,10 +1,10 @@
-"""The first schema."""
+"""The first schema, as SQL beside this file."""
 
 from __future__ import annotations
 
-from alembic import op
+from pathlib import Path
 
-from paas.cloud_controller.schema import metadata
+from alembic import op
 
 revision = "0001"
 down_revision = None
@@ -14,4 +14,4 @@ depends_on = None
 
 def upgrade() -> None:
     """All tables."""
-    metadata.create_all(op.get_bind())
+    op.get_bind().exec_driver_sql(Path(__file__).with_suffix(".sql").read_text())

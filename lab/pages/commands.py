@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from lab.pages.click_command import options, section
 from meristem.cli import settings
 from meristem.cli.verb import VerbGroup
 from meristem.cli.verbs import ALIASES, VERBS
@@ -23,34 +24,15 @@ def page() -> str:
     """The whole page."""
     group = VerbGroup(VERBS, ALIASES, name="meristem")
     context = click.Context(group, info_name="meristem")
-    parts = [BEGIN, "## Global options\n\nBefore or after the command.\n", _options(settings.options(), context)]
+    parts = [BEGIN, "## Global options\n\nBefore or after the command.\n", options(settings.options(), context)]
     parts.append("## All commands\n")
     for name, (_, text) in VERBS.items():
         command = group.get_command(context, name)
         if command is None:
             raise RuntimeError(f"{name}: its module has no COMMAND")
-        parts.append(_section(name, text, command, click.Context(command, info_name=name, parent=context)))
+        short = [alias for alias, verb in ALIASES.items() if verb == name]
+        parts.append(section("meristem", name, text, click.Context(command, info_name=name, parent=context), short))
     return "\n".join(parts)
-
-
-def _section(name: str, text: str, command: click.Command, context: click.Context) -> str:
-    words = [str(one.make_metavar(context)) for one in command.params if isinstance(one, click.Argument)]
-    if isinstance(command, click.Group):
-        words.append("|".join(command.list_commands(context)))
-    short = ", ".join(f"`{alias}`" for alias, verb in ALIASES.items() if verb == name)
-    lines = [f"### {name}\n", f"`{' '.join(['meristem', name, *words])}`" + (f" (short: {short})" if short else "")]
-    lines.append(f"\n{text}.\n")
-    own = [one for one in command.params if isinstance(one, click.Option) and not one.hidden]
-    return "\n".join(lines) + (f"\n{_options(own, context)}" if own else "")
-
-
-def _options(options: list[click.Option], context: click.Context) -> str:
-    rows: list[str] = []
-    for option in options:
-        record = option.get_help_record(context)
-        if record is not None:
-            rows.append(f"- `{record[0]}`: {record[1]}")
-    return "\n".join(rows) + "\n"
 
 
 if __name__ == "__main__":

@@ -147,8 +147,8 @@ class Edge:
 
 @contextmanager
 def running(edge: Edge) -> Iterator[Edge]:
-    edge.start()
     try:
+        edge.start()
         yield edge
     finally:
         edge.stop()

@@ -156,8 +156,7 @@ class Ward:
 
     async def run(self, ask: Run) -> Watched:
         """Start a process."""
-        if self.record.state != "running":
-            raise WardenError("failed", f"container {self.record.handle} is {self.record.state}, nothing can run in it")
+        self._must_run()
         name = str(self.record.next_process)
         self.record.next_process += 1
         self.save()
@@ -166,10 +165,21 @@ class Ward:
         process = Watched(directory, self.cgroup.oom_kills)
         process.began()
         document = spec.process(ask.argv, ask.user, ask.env, ask.cwd, self.record.limits.fds)
-        await self._tools.runtime.execute(self.record.handle, directory, document)
+        try:
+            await self._tools.runtime.execute(self.record.handle, directory, document)
+        except ProgramError:
+            # its init may have ended a moment ago
+            if self.record.pid not in self.cgroup.processes():
+                self.record.state = "stopped"
+            self._must_run()
+            raise
         self.processes[name] = process
         process.watch()
         return process
+
+    def _must_run(self) -> None:
+        if self.record.state != "running":
+            raise WardenError("failed", f"container {self.record.handle} is {self.record.state}, nothing can run in it")
 
     def process(self, name: str) -> Watched:
         """A process by name."""

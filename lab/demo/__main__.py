@@ -21,8 +21,8 @@ from lab.errors import LabError
 INTERRUPTED = 130
 
 
-def main(arguments: list[str]) -> int:
-    """Run or remove the demo; 1 with one sentence when something fails."""
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
     parser = argparse.ArgumentParser(prog="bin/demo", description="Deploy a release onto VMs of this machine.")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write what was measured")
     parser.add_argument(
@@ -38,7 +38,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--dir", type=Path, default=default_directory(), help="where the demo is (default: %(default)s)"
     )
-    given = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: list[str]) -> int:
+    """Run or remove the demo; 1 with one sentence when something fails."""
+    given = parser().parse_args(arguments)
     directory = given.dir.resolve()
     try:
         if given.inside is not None:

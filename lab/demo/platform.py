@@ -12,7 +12,7 @@ import yaml
 
 from lab.demo import command, parts
 from lab.demo.greeter import ask
-from lab.demo.record import TREE, Record
+from lab.demo.record import TREE, Record, default_directory
 from lab.demo.run import Demo, Deployed, deploy
 from lab.demo.tell import Telling, shown
 from lab.errors import LabError
@@ -28,6 +28,7 @@ SECRETS = "paas-secrets.yml"
 """Passwords and certificates, made at the first deploy."""
 MANIFEST = TREE / "manifests/paas/small.yml"
 SAMPLE = TREE / "releases/paas/samples/hello"
+ERRANDS = {"push_buildpacks": "buildpacks", "register_brokers": "service brokers"}
 
 
 def _upload(record: Record, tell: Telling) -> None:
@@ -54,6 +55,10 @@ def _deploy(record: Record, lab: Lab, tell: Telling) -> Deployed:
         deploy(record, NAME, MANIFEST, *options, tell=tell, shown=" ".join([shown(MANIFEST), *options]))
         http = parts.forward(record, lab, "web", HTTP, ROUTER, 80)
         https = parts.forward(record, lab, "platform", HTTPS, ROUTER, 443)
+    with tell.phase("errands", "What the platform begins with"):
+        for errand, text in ERRANDS.items():
+            with tell.doing(text):
+                command.run(record, "-d", NAME, "run-errand", errand, "--when-changed")
     with tell.phase("app", "An app: pushed, staged, started, routed"):
         _write_ca(record)
         for words in (
@@ -64,15 +69,15 @@ def _deploy(record: Record, lab: Lab, tell: Telling) -> Deployed:
             ["target", "-o", "demo", "-s", "demo"],
         ):
             _paas(record, https, words)
-        tell.remark(f"$ paas push -f {shown(SAMPLE)}")
-        tell.remark(_paas(record, https, ["push", "-f", str(SAMPLE / "manifest.yml")]).strip())
+        tell.remark(f"$ paas push -f {shown(SAMPLE)} -p {shown(SAMPLE)}")
+        tell.remark(_paas(record, https, ["push", "-f", str(SAMPLE), "-p", str(SAMPLE)]).strip())
         address = f"hello.{APPS}:{http}"
         tell.remark(f"$ curl http://{address}\n{ask(address).strip()}")
     write_environment(record, https)
-    return Deployed(f"http://{address}", lambda words: _farewell(f"http://{address}", record, words))
+    return Deployed(f"http://{address}", lambda words: farewell(f"http://{address}", record, words))
 
 
-PLATFORM = Demo(phases=2, upload=_upload, deploy=_deploy)
+PLATFORM = Demo(phases=3, upload=_upload, deploy=_deploy)
 
 
 def _sources_mark() -> str:
@@ -118,7 +123,6 @@ def _paas(record: Record, port: int, words: list[str]) -> str:
     done = subprocess.run(
         [str(Path(sys.executable).with_name("paas")), *words],
         env={**os.environ, **_environment(record, port)},
-        cwd=SAMPLE,
         check=False,
         text=True,
         capture_output=True,
@@ -143,8 +147,10 @@ def write_environment(record: Record, port: int) -> None:
         file.writelines(f"export {name}={value}\n" for name, value in _environment(record, port).items())
 
 
-def _farewell(address: str, record: Record, words: str) -> str:
+def farewell(address: str, record: Record, words: str) -> str:
+    """Where it answers, what to try, how to remove it. Every line works as it stands, one after the other."""
     demo = shown(TREE / "bin/demo")
+    demo += "" if record.directory == default_directory() else f" --dir {record.directory}"
     return f"""
 {words}
 

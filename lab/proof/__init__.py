@@ -1,1 +1,1 @@
-"""The proof that `bin/demo` does on a bare machine what it says: run by hand, see docs/how-to/prove-a-fresh-machine.md."""
+"""The proof that `bin/demo --first` does on a bare machine what it says: run by hand, see docs/how-to/prove-a-fresh-machine.md."""

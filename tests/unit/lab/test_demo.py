@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from lab.demo.__main__ import alone
+from lab.demo.__main__ import alone, parser
 from lab.demo.command import Indented
 from lab.demo.parts import is_free
-from lab.demo.record import USUAL, Process, Record
+from lab.demo.platform import farewell
+from lab.demo.record import TREE, USUAL, Process, Record
 from lab.errors import LabError
+from lab.proof import scenes, told
 from lab.record import start_time
 
 
@@ -70,3 +72,29 @@ def test_two_runs_do_not_meet(tmp_path: Path) -> None:
 def test_a_taken_port_is_not_free() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert not is_free(taken.getsockname()[1])
+
+
+def test_the_help_names_each_option() -> None:
+    told_of = subprocess.run([TREE / "bin/demo", "--help"], capture_output=True, text=True, check=True).stdout
+    options = {one for action in parser()._actions for one in action.option_strings if one.startswith("--")}
+    assert [one for one in options - {"--help", "--dir"} if one not in told_of] == []
+
+
+def test_what_is_proven_on_a_bare_machine_is_the_two_small_vms() -> None:
+    program, *words = scenes.FIRST.split()
+    assert (TREE / program).is_file()
+    assert parser().parse_args(words).first
+    assert not parser().parse_args([]).first
+    (start,) = [
+        line for line in told.in_page(TREE / scenes.PAGES[1]) if line.startswith("bin/demo") and "--down" not in line
+    ][:1]
+    assert start == scenes.FIRST
+
+
+def test_what_the_demo_of_the_paas_tells_to_try_is_found() -> None:
+    for directory, more in ((USUAL, ""), (Path("/elsewhere"), " --dir /elsewhere")):
+        words = farewell("http://hello.apps.localhost:8080", Record(directory), "Running.")
+        tried = told.to_try(f"before\n{words}\n")
+        assert tried[0] == f"source {directory}/env"
+        assert "paas apps" in tried
+        assert f"bin/demo{more} --down" in words

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from pathlib import Path
 
 from tests.paas.client.site import Site
 from tests.paas.client.terminal import Terminal
@@ -121,3 +122,33 @@ async def test_words_that_are_not_understood(fresh: Terminal) -> None:
     told, _ = await process.communicate()
     assert process.returncode == 2
     assert b"No such command 'pusch'" in told
+
+
+async def test_a_client_of_uaa_logs_in_by_itself(site: Site, fresh: Terminal) -> None:
+    await fresh("target", site.controller.url)
+    await fresh("auth", "registrar", "wrong", "--client-credentials", refused="FAILED")
+    assert "You are logged in." in await fresh("auth", "registrar", "registrar-secret", "--client-credentials")
+    assert "user:  registrar" in await fresh("target")
+    await fresh("auth", refused="User name and password are wanted.")
+
+
+async def test_buildpacks_and_stacks(paas: Terminal, tmp_path: Path) -> None:
+    assert "cflinuxfs-deb12" in await paas("stacks")
+    folder = tmp_path / "pack"
+    (folder / "bin").mkdir(parents=True)
+    for name in ("detect", "compile", "release"):
+        (folder / "bin" / name).write_text("#!/bin/sh\n")
+    name = f"pack{os.urandom(3).hex()}"
+    await paas("create-buildpack", name, str(folder), "1", "--disable")
+    row = next(one for one in await paas.json("buildpacks") if one["name"] == name)
+    assert (row["position"], row["enabled"], row["filename"]) == (1, False, "pack.zip")
+    await paas("update-buildpack", name, "--enable", "--lock", "-i", "1")
+    await paas("update-buildpack", name, "-p", str(folder), refused="FAILED")
+    await paas("update-buildpack", name, "-p", str(folder), "--unlock", "--rename", f"{name}-2")
+    row = next(one for one in await paas.json("buildpacks") if one["name"] == f"{name}-2")
+    assert (row["enabled"], row["locked"]) == (True, False)
+    (tmp_path / "none").mkdir()
+    await paas("create-buildpack", "empty", str(tmp_path / "none"), "1", refused="There is nothing in")
+    await paas("delete-buildpack", "empty", "-f")
+    await paas("delete-buildpack", f"{name}-2", "-f")
+    assert name not in await paas("buildpacks")

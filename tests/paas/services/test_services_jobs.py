@@ -95,6 +95,7 @@ def credentials(tree: JobTree, port: int) -> dict[str, Any]:
 async def test_the_services_work_as_jobs_and_come_back_with_their_data(tree: JobTree) -> None:
     database = credentials(tree, 8501)
     assert "sslmode=require" in database["uri"]
+    assert "BEGIN CERTIFICATE" in database["ca"]
     psql = ["/var/vcap/packages/postgres/bin/psql", "-XAtc"]
     tree.run(*psql, "CREATE TABLE t AS SELECT 7 AS n", database["uri"])
     redis = credentials(tree, 8502)

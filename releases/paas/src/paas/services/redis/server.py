@@ -12,7 +12,7 @@ from pathlib import Path
 
 from paas.services.node.instance import Binding, Instance
 from paas.services.node.service import ServiceError
-from paas.services.node.supervised import Supervised
+from paas.services.node.supervised import READY_SECONDS, Supervised
 from paas.services.redis.config import RedisConfig
 from paas.services.redis.resp import RedisError, Reply, ask
 
@@ -48,13 +48,13 @@ class RedisServer:
             user=config.user,
         )
 
-    async def up(self) -> None:
-        """Write its files, start or adopt it."""
+    async def up(self, seconds: float = READY_SECONDS) -> None:
+        """Write its files, start or adopt it; ServiceError where it does not serve after `seconds`."""
         if self._process.pid() is None:
             self._directory.mkdir(parents=True, mode=0o700, exist_ok=True)
             self._write("redis.conf", self._settings())
             self._write("users.acl", self._users())
-        await self._process.up()
+        await self._process.up(seconds)
 
     async def down(self) -> None:
         """Stop it; what it holds is on the disk then."""

@@ -12,6 +12,9 @@ from paas.services.redis.config import RedisConfig
 from paas.services.redis.resp import RedisError
 from paas.services.redis.server import RedisServer
 
+START_SECONDS = 15
+"""While a node starts, one instance that does not come up holds up the others no longer than this."""
+
 
 class RedisService(Service):
     """One server per instance."""
@@ -54,6 +57,7 @@ class RedisService(Service):
             "password": password,
             "name": instance.name,
             "uri": f"{scheme}://{user}:{password}@{host}:{server.port}/0",
+            **self._config.trust(),
         }
 
     async def unbind(self, instance: Instance, binding: Binding) -> None:
@@ -69,7 +73,7 @@ class RedisService(Service):
 
     async def _try(self, server: RedisServer) -> None:
         with contextlib.suppress(ServiceError):
-            await server.up()
+            await server.up(START_SECONDS)
 
 
 @contextlib.contextmanager

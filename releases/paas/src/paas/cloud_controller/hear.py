@@ -23,5 +23,10 @@ async def hear_advertisements(platform: Platform, bus: Bus) -> None:
     await bus.subscribe("dea.advertise", Advertisement, dea)
     await bus.subscribe("dea.shutdown", Shutdown, shutdown)
     await bus.subscribe("staging.advertise", StagerAdvertisement, stager)
+    await ask_for_advertisements(bus)
+
+
+async def ask_for_advertisements(bus: Bus) -> None:
+    """Have all DEAs and stagers advertise now."""
     await bus.publish("dea.locate", {})
     await bus.publish("staging.locate", {})

@@ -16,7 +16,7 @@ from paas.cloud_controller.cleanup.clean import Cleaner
 from paas.cloud_controller.config import Config
 from paas.cloud_controller.deployments.step import Mover
 from paas.cloud_controller.health.hear import hear_health
-from paas.cloud_controller.hear import hear_advertisements
+from paas.cloud_controller.hear import ask_for_advertisements, hear_advertisements
 from paas.cloud_controller.jobs.queue import CHANNEL, OUTBOX_CHANNEL
 from paas.cloud_controller.jobs.worker import Worker
 from paas.cloud_controller.listen import listen
@@ -33,6 +33,9 @@ from paas.serve.http import serve
 from paas.tokens.verify import Verifier
 
 log = structlog.get_logger("cloud_controller")
+
+SETTLE_SECONDS = 20
+"""Uploads that were answered are put into the blobstore before the process ends, if that takes no longer."""
 
 
 async def main(config: Config, stop: asyncio.Event) -> None:
@@ -68,6 +71,7 @@ async def main(config: Config, stop: asyncio.Event) -> None:
                 group.create_task(Mover(platform).run(stop))
                 group.create_task(Cleaner(platform).run(stop))
     finally:
+        await platform.settled(SETTLE_SECONDS)
         if platform.connected_bus is not None:
             await platform.connected_bus.close()
         await platform.blobs.close()
@@ -78,7 +82,14 @@ async def main(config: Config, stop: asyncio.Event) -> None:
 
 async def _bus(platform: Platform, unsent: asyncio.Event, stop: asyncio.Event) -> None:
     """Connect, however late the bus comes; the API serves meanwhile."""
-    connecting = asyncio.create_task(Bus.connect(platform.config.bus, f"cloud_controller-{platform.id[:8]}"))
+
+    async def back() -> None:
+        if platform.connected_bus is not None and "worker" in platform.config.roles:
+            await ask_for_advertisements(platform.connected_bus)
+        unsent.set()
+
+    name = f"cloud_controller-{platform.id[:8]}"
+    connecting = asyncio.create_task(Bus.connect(platform.config.bus, name, back))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait([connecting, stopping], return_when=asyncio.FIRST_COMPLETED)
     if not connecting.done():

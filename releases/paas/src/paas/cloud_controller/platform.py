@@ -57,6 +57,11 @@ class Platform:
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
+    async def settled(self, seconds: float) -> None:
+        """Until what runs in the background has ended, at most so long."""
+        if self.tasks:
+            await asyncio.wait(self.tasks, timeout=seconds)
+
     @property
     def bus(self) -> Bus:
         """The bus; 503 where it is away."""

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from starlette.responses import Response
 
-from paas.bus.client import Bus, NoAnswerError
+from paas.bus.client import Bus
 from paas.cloud_controller.api.call import Call, answer, empty
 from paas.cloud_controller.api.errors import not_found
 from paas.cloud_controller.events.record import Target, record
@@ -45,7 +45,7 @@ async def find_instances(
 
 
 async def stats(call: Call) -> Response:
-    """Of each instance. Where the bus is away, what is known is that nothing is."""
+    """Of each instance; 503 while the bus is away: then nothing is known of any."""
     async with call.platform.database.begin() as db:
         call.connection = db
         row = await the_process(call)
@@ -58,10 +58,7 @@ async def stats(call: Call) -> Response:
     found: dict[int, Found] = {}
     if row.app_state == "STARTED":
         seconds = call.platform.config.intervals.find
-        try:
-            found = await find_instances(call.platform.bus, row.guid, row.version, row.instances, seconds)
-        except NoAnswerError:
-            found = {}
+        found = await find_instances(call.platform.bus, row.guid, row.version, row.instances, seconds)
     wanted = row.instances if row.app_state == "STARTED" else 0
     resources = [_one(row, index, found.get(index), crashed.get(index)) for index in range(wanted)]
     return answer({"resources": resources})

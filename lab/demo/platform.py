@@ -36,13 +36,8 @@ def _upload(record: Record, tell: Telling) -> None:
     now = _sources_mark()
     if not (tarball.is_file() and mark.is_file() and mark.read_text() == now):
         tell.remark("the PaaS release: engines, stack and packages come from the cache, or are fetched now")
-        build_release(
-            record.directory / "paas-release",
-            tarball,
-            f"0.{_newest() // 1_000_000_000}",
-            lambda *words: command.run(record, *words),
-            tell.remark,
-        )
+        version = f"0.{_newest() // 1_000_000_000}"
+        build_release(tarball, version, lambda *words: command.run(record, *words), tell.remark)
         mark.write_text(now)
     with tell.doing("PaaS release"):
         command.run(record, "upload-release", str(tarball))

@@ -35,9 +35,7 @@ class Platform:
     def release(self, version: str) -> Path:
         """The release's tarball."""
         directory = self.site.directory
-        return build_release(
-            directory / "paas-release", directory / f"paas-{version}.tgz", version, self.site.cli, lambda _: None
-        )
+        return build_release(directory / f"paas-{version}.tgz", version, self.site.cli, lambda _: None)
 
     def upload(self) -> None:
         """Release and cloud config."""

@@ -8,6 +8,7 @@ import yaml
 from msgspec import Struct, field
 
 from director.model.errors import BadRequest, Place
+from meristem.formats.yaml_depth import check_depth
 
 KeyPath = tuple[str | int, ...]
 
@@ -41,6 +42,7 @@ def read_yaml(text: str, name: str) -> tuple[Any, Source]:
     except yaml.YAMLError as error:
         raise _syntax(error, name) from error
     try:
+        check_depth(text)
         node = loader.get_single_node()
         builder = _Builder(loader, name)
         value = None if node is None else builder.build(node, ())

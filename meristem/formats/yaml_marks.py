@@ -13,6 +13,7 @@ import yaml
 
 from meristem.formats.errors import YamlError
 from meristem.formats.values import KeyPath, Value
+from meristem.formats.yaml_depth import check_depth
 
 _MAX_NODES = 500_000
 _MAX_DEPTH = 400
@@ -200,6 +201,7 @@ def load_with_marks(text: str | bytes, name: str) -> tuple[Value, Marks]:
     except yaml.YAMLError as error:
         raise _wrap(error, name) from error
     try:
+        check_depth(text)
         node = loader.get_single_node()
         if node is None:
             return None, Marks(name, {(): 1})

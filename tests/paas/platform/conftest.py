@@ -10,12 +10,24 @@ import pytest
 from tests.e2e.lab.site import build_site
 from tests.paas.platform.platform_site import Platform
 
+ORDER = (
+    "test_platform_acceptance",
+    "test_platform_faults",
+    "test_platform_evacuation",
+    "test_public_cf_cli",
+    "test_platform_secrets",
+)
+"""Secrets are looked for last: the logs are then full."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.lab)
-            item.add_marker(pytest.mark.timeout(900))
+    ours = [item for item in items if Path(__file__).parent in item.path.parents]
+    for item in ours:
+        item.add_marker(pytest.mark.lab)
+        item.add_marker(pytest.mark.timeout(900))
+    places = [place for place, item in enumerate(items) if item in ours]
+    for place, item in zip(places, sorted(ours, key=lambda item: ORDER.index(item.path.stem)), strict=True):
+        items[place] = item
 
 
 @pytest.fixture(scope="session")

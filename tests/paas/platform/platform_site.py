@@ -65,6 +65,10 @@ class Platform:
         told = self.site.cli("-d", "paas", "instances", "--json").stdout
         return json.loads(told)["Tables"][0]["Rows"]
 
+    def vms(self) -> list[dict[str, Any]]:
+        """Instance and CID of all VMs."""
+        return json.loads(self.site.cli("-d", "paas", "vms", "--json").stdout)["Tables"][0]["Rows"]
+
     def on(self, instance: str, command: str) -> str:
         """A command on a VM, as root; what it printed."""
         told = self.site.cli("-d", "paas", "ssh", instance, "-r", "-c", f"sudo sh -c {_quoted(command)}").stdout

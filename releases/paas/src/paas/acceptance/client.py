@@ -27,7 +27,8 @@ class Client:
             stderr=asyncio.subprocess.STDOUT,
         )
         try:
-            told, _ = await asyncio.wait_for(process.communicate(), seconds)
+            async with asyncio.timeout(seconds):
+                told, _ = await process.communicate()
         except TimeoutError:
             process.kill()
             told, _ = await process.communicate()

@@ -49,7 +49,8 @@ async def main(config: Config, stop: asyncio.Event) -> None:
                     # it may be away; what it has is asked for again
                     log.warning("blobstore_sync", peer=peer, error=str(error) or type(error).__name__)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), config.sync_seconds)
+                async with asyncio.timeout(config.sync_seconds):
+                    await stop.wait()
 
 
 async def sync(root: Path, peer: str, client: httpx2.AsyncClient, transfer: Transfer) -> int:

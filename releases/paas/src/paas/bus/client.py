@@ -192,7 +192,8 @@ class Bus:
         try:
             await self._client.publish(subject, msgspec.json.encode(body), reply=inbox)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(full.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await full.wait()
         except NatsError as error:
             raise NoAnswerError(f"the bus is away: {error}") from None
         finally:

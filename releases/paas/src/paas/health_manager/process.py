@@ -81,7 +81,8 @@ class Manager:
                 wait = self._config.timings.desired_every if await self._read() else RETRY_READING
                 await asyncio.sleep(BETWEEN_READINGS)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._read_now.wait(), wait)
+                    async with asyncio.timeout(wait):
+                        await self._read_now.wait()
         finally:
             await self._reader.close()
 

@@ -67,4 +67,5 @@ async def _sweep(store: Store, stop: asyncio.Event) -> None:
     while not stop.is_set():
         store.forget_silent()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), SWEEP_SECONDS)
+            async with asyncio.timeout(SWEEP_SECONDS):
+                await stop.wait()

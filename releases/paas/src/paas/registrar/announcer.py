@@ -68,7 +68,8 @@ class Announcer:
 
     async def _asked_within(self, seconds: float) -> bool:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._now.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._now.wait()
             self._now.clear()
             return True
         return False

@@ -80,7 +80,8 @@ class Agent:
         while not stop.is_set():
             await self._advertise()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), self._config.advertise_seconds)
+                async with asyncio.timeout(self._config.advertise_seconds):
+                    await stop.wait()
 
     async def fit(self) -> bool:
         """Whether stagings can be done just now."""

@@ -49,4 +49,5 @@ async def sweep(database: Database, stop: asyncio.Event) -> None:
         except DatabaseAwayError as error:
             log.warning("sweep", error=str(error))
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), SWEEP_SECONDS)
+            async with asyncio.timeout(SWEEP_SECONDS):
+                await stop.wait()

@@ -56,7 +56,8 @@ class Cleaner:
             except SQLAlchemyError as error:
                 log.warning("cleanup_interrupted", error=type(error).__name__)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await stop.wait()
 
 
 async def clean(platform: Platform) -> None:

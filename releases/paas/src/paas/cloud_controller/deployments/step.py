@@ -42,7 +42,8 @@ class Mover:
             except (SQLAlchemyError, NoAnswerError, ApiError) as error:
                 log.warning("deployments_interrupted", error=type(error).__name__)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), self._platform.config.intervals.deployment)
+                async with asyncio.timeout(self._platform.config.intervals.deployment):
+                    await stop.wait()
 
     async def _round(self) -> None:
         active = sa.select(deployments.c.guid).where(

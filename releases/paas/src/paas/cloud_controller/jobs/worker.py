@@ -42,7 +42,8 @@ class Worker:
             except SQLAlchemyError as error:
                 log.warning("database", error=type(error).__name__)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._platform.config.intervals.poll)
+                async with asyncio.timeout(self._platform.config.intervals.poll):
+                    await self._wake.wait()
         for task in self._running:
             task.cancel()
         if self._running:

@@ -51,7 +51,8 @@ class Dispatcher:
             except SQLAlchemyError as error:
                 log.warning("database", error=type(error).__name__)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._platform.config.intervals.poll)
+                async with asyncio.timeout(self._platform.config.intervals.poll):
+                    await self._wake.wait()
 
     async def _batch(self) -> bool:
         bus = self._platform.bus

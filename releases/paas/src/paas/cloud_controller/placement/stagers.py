@@ -70,7 +70,8 @@ class StagerPool:
         """Until the next advertisement, at most so long."""
         self._heard.clear()
         try:
-            await asyncio.wait_for(self._heard.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._heard.wait()
         except TimeoutError:
             return
 

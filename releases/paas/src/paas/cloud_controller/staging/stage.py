@@ -123,7 +123,8 @@ async def _replies(
     since = time.monotonic()
     while True:
         try:
-            reply = await asyncio.wait_for(replies.get(), LOOK_SECONDS)
+            async with asyncio.timeout(LOOK_SECONDS):
+                reply = await replies.get()
         except TimeoutError:
             if await _given_up(platform, bus, build):
                 return None

@@ -52,7 +52,8 @@ class Operations:
                 if (row := await self._next()) is None:
                     turns.release()
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._due.wait(), LOOK_SECONDS)
+                        async with asyncio.timeout(LOOK_SECONDS):
+                            await self._due.wait()
                     continue
                 group.create_task(self._do(row)).add_done_callback(lambda _: turns.release())
 

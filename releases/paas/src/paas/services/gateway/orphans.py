@@ -51,7 +51,8 @@ class Orphans:
         """Until cancelled."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._due.wait(), LOOK_SECONDS)
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._due.wait()
             self._due.clear()
             nodes, self._heard = self._heard or {""}, set()
             with contextlib.suppress(DatabaseAwayError):

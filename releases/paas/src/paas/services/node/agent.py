@@ -67,7 +67,8 @@ class Agent:
         while not stop.is_set():
             await self.announce()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), self._config.announce_seconds)
+                async with asyncio.timeout(self._config.announce_seconds):
+                    await stop.wait()
 
     async def announce(self) -> None:
         """Tell the gateways what is free now."""

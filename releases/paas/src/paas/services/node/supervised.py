@@ -76,7 +76,8 @@ class Supervised:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, sign)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._ended(pid), self.stop_seconds)
+                    async with asyncio.timeout(self.stop_seconds):
+                        await self._ended(pid)
                     break
         self.pid_file.unlink(missing_ok=True)
 

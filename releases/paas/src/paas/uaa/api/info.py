@@ -59,7 +59,8 @@ async def discovery(request: Request) -> Response:
 async def healthz(request: Request) -> Response:
     """200 while the database answers."""
     try:
-        await asyncio.wait_for(uaa_of(request).database.ready(), HEALTH_SECONDS)
+        async with asyncio.timeout(HEALTH_SECONDS):
+            await uaa_of(request).database.ready()
     except (SQLAlchemyError, TimeoutError):
         return PlainTextResponse("the database is away\n", 503)
     return PlainTextResponse("ok\n")

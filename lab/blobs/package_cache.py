@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from lab.blobs import npm
 from lab.blobs.place import RELEASE, cache
 from lab.errors import LabError
 from stemcells.overlay import EPOCH
@@ -38,7 +39,7 @@ def package_cache(say: Callable[[str], None], place: Path | None = None) -> Path
             with tempfile.TemporaryDirectory(dir=place) as scratch:
                 command = [sys.executable, "-m", "paas.package_cache.fill", f"{scratch}/root"]
                 command += ["--requirements", str(LOCKS / FILES[0]), "--npm-lock", str(LOCKS / FILES[1])]
-                environment = {**os.environ, "PYTHONPATH": str(RELEASE / "src")}
+                environment = {**npm.environment(place), "PYTHONPATH": str(RELEASE / "src")}
                 done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
                 if done.returncode != 0:
                     raise LabError(done.stderr.strip() or done.stdout.strip())

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab.blobs import npm
 from lab.blobs.place import cache
 from lab.errors import LabError
 from stemcells import overlay, tree
@@ -154,11 +155,11 @@ def _npm_tarball(wanted: dict[str, Any], place: Path) -> bytes:
     """From the registry that the machine's npm uses; checked by digest."""
     kept = place / f"npm-{wanted['version']}.tgz"
     if not kept.is_file():
-        if shutil.which("npm") is None:
-            raise LabError("npm is not installed; run bin/setup --lab")
         with tempfile.TemporaryDirectory(dir=place) as scratch:
             command = ["npm", "pack", "--silent", f"npm@{wanted['version']}"]
-            done = subprocess.run(command, cwd=scratch, check=False, capture_output=True, text=True)
+            done = subprocess.run(
+                command, cwd=scratch, env=npm.environment(place), check=False, capture_output=True, text=True
+            )
             if done.returncode != 0:
                 raise LabError(f"{' '.join(command)}: {done.stderr.strip() or done.stdout.strip()}")
             os.replace(next(Path(scratch).glob("*.tgz")), kept)

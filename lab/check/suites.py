@@ -57,8 +57,8 @@ MEASUREMENTS = "tests/e2e/bench"
 IN_LAB = ("tests/e2e/lab/test_kill.py", "tests/e2e/lab/test_cpi_check_lab.py")
 """Tests that repeat at length, on more servers, what shorter ones show, and whole measurements: a stage of their own."""
 
-OUTAGES = ("tests/clouds/openstack/test_openstack_outages.py", "tests/clouds/openstack/test_openstack_waits.py")
-"""Services die or stand still in them: nobody else can use these meanwhile."""
+ALONE = tuple(f"tests/clouds/openstack/test_openstack_{name}.py" for name in ("outages", "waits", "balancers", "zones"))
+"""In them services die or stand still, one more is in the catalogue, or a host changes its zone: nobody else can use OpenStack meanwhile."""
 
 QUICK = [Suite("tests", ["tests/unit", "tests/contract"], "not lab", 4, left_out=LONG)]
 CORE = [
@@ -77,7 +77,7 @@ PROOF = [
 ]
 CLOUDS = [
     # Each with services of its own, which end with it.
-    # Whole deployments, the kit and the rest side by side, on one OpenStack; then what makes its services die.
+    # Whole deployments, the kit and the rest side by side, on one OpenStack; then what needs it alone.
     Suite(
         "openstack",
         ["tests/clouds/several", "tests/clouds/openstack"],
@@ -86,9 +86,9 @@ CLOUDS = [
         root=True,
         idle=True,
         dist="loadgroup",
-        left_out=OUTAGES,
+        left_out=ALONE,
     ),
-    Suite("outages", [*OUTAGES], "clouds", 0, root=True, idle=True),
+    Suite("alone", [*ALONE], "clouds", 0, root=True, idle=True),
     Suite("vsphere", ["tests/clouds/vsphere"], "clouds", 0, root=True, idle=True),
     # One deploys while the other tries the calls: a machine that boots keeps one core busy. Each has a libvirt of its own.
     Suite("machines", ["tests/clouds/libvirt", "tests/clouds/stemcells"], "clouds", 2, root=True),

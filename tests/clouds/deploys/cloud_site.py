@@ -16,6 +16,15 @@ Row = dict[str, Any]
 """An instance, as the director's API tells it."""
 
 
+def cloud_config(size: dict[str, Any], zone: dict[str, Any], subnet: dict[str, Any]) -> dict[str, Any]:
+    """The local lab's in a cloud's words: what its one VM type, zone and subnet are to the cloud. Compilation has that type too."""
+    config = shop.cloud_config(vm_type="default")
+    config["azs"][0]["cloud_properties"] = zone
+    config["vm_types"] = [{"name": "default", "cloud_properties": size}]
+    config["networks"][0]["subnets"][0]["cloud_properties"] = subnet
+    return config
+
+
 @dataclass
 class CloudSite(Site):
     """What all clouds have in common; each one's own site adds what it is asked, past the CPI."""

@@ -53,3 +53,13 @@ def same(tenant):
     before = tenant.inventory()
     yield
     assert tenant.inventory() == before
+
+
+@pytest.fixture
+def boot(tenant, cpi, stemcell, same):
+    from tests.clouds.openstack.booted import Booted
+
+    booted = Booted(tenant, cpi, stemcell)
+    yield booted
+    for cid in booted.made:
+        cpi("delete_vm", cid)

@@ -250,11 +250,15 @@ def kill(worker: Cpi) -> None:
 
 
 def test_a_killed_worker_is_found_by_its_key(tenant, proxy, through, order):
-    gate = threading.Event()
-    proxy.fault("POST", "nova/v2.1/servers$", then=lambda: gate.wait(20))
+    asked, gate = threading.Event(), threading.Event()
+
+    def held() -> None:
+        asked.set()
+        gate.wait(20)
+
+    proxy.fault("POST", "nova/v2.1/servers$", then=held)
     call = through.begin("create_vm", *order("10.11.0.157"), key="vm-killed")
-    seen(proxy, "POST", "nova/v2.1/servers")
-    time.sleep(0.5)
+    assert asked.wait(60)
     kill(through)
     gate.set()
     with pytest.raises(WorkerDied):

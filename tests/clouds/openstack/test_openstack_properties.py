@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 
 import pytest
@@ -11,41 +10,6 @@ from cpi.contract import CloudError, InvalidCall, NoDiskSpace, NotSupported, VMC
 from tests.clouds.openstack.tenant import stemcell_archive
 
 ADMINISTRATOR = {"username": "admin", "api_key": "meristem", "project": "admin"}
-
-
-class Booted:
-    """Makes VMs and takes them away at the end of a test."""
-
-    def __init__(self, tenant, cpi, stemcell) -> None:
-        self.tenant, self.cpi, self.stemcell = tenant, cpi, stemcell
-        self.made: list[str] = []
-
-    def __call__(self, properties=None, networks=None, *, key=None, stemcell=None, env=None, **over):
-        wanted = {"instance_type": self.tenant.small, **(properties or {})}
-        entries = networks or {"a": self.tenant.manual("10.11.0.100")}
-        cid, _ = self.cpi(
-            "create_vm", "agent", stemcell or self.stemcell, wanted, entries, [], env or {}, key=key, **over
-        )
-        self.made.append(cid)
-        return self.tenant.member.compute.get_server(cid)
-
-    def ports(self, server):
-        return list(self.tenant.member.network.ports(device_id=server.id))
-
-    def seen_by_admin(self, server):
-        path = f"/servers/{server.id}"
-        return self.tenant.admin.compute.get(path, microversion="2.79").json()["server"]
-
-    def settings(self, server):
-        return json.loads(base64.b64decode(self.seen_by_admin(server)["OS-EXT-SRV-ATTR:user_data"]))
-
-
-@pytest.fixture
-def boot(tenant, cpi, stemcell, same):
-    booted = Booted(tenant, cpi, stemcell)
-    yield booted
-    for cid in booted.made:
-        cpi("delete_vm", cid)
 
 
 @pytest.mark.parametrize(
@@ -109,34 +73,6 @@ def test_wrong_networks_disks_and_stemcells_make_nothing(tenant, cpi, stemcell, 
         cpi("create_stemcell", str(archive), {"disk_format": "tar"})
     with pytest.raises(CloudError, match="stemcell: unknown property 'archtecture'; did you mean 'architecture'"):
         cpi("create_stemcell", str(archive), {"archtecture": "x86_64"})
-
-
-def test_zones_lists_of_zones_and_disks_beside_vms(tenant, boot, cpi):
-    zone = f"{tenant.name}-z2"
-    aggregate = tenant.admin.compute.create_aggregate(name=zone, availability_zone=zone)
-    tenant.admin.compute.add_host_to_aggregate(aggregate, "cmp2")
-    try:
-        one = boot({"availability_zone": zone})
-        assert boot.seen_by_admin(one)["OS-EXT-SRV-ATTR:host"] == "cmp2" and one.availability_zone == zone
-        # cinder has no such zone: the disk is refused, or placed anywhere where zones need not agree
-        with pytest.raises(CloudError, match=f"Availability zone '{zone}' is invalid"):
-            cpi("create_disk", 1024, {}, one.id)
-        disk = cpi("create_disk", 1024, {}, one.id, ignore_server_availability_zone=True)
-        assert tenant.member.block_storage.get_volume(disk).availability_zone == "nova"
-        cpi("delete_disk", disk)
-        # an anti-affine group fills the zone's only host: the list's other zone is taken then
-        group = tenant.member.compute.create_server_group(name=f"{tenant.name}-full", policy="anti-affinity")
-        hints = {"scheduler_hints": {"group": group.name}}
-        first = boot({"availability_zone": zone, **hints}, {"a": tenant.manual("10.11.0.103")})
-        second = boot({"availability_zones": [zone, "nova"], **hints}, {"a": tenant.manual("10.11.0.104")},
-                      ignore_server_availability_zone=True)  # fmt: skip
-        assert (first.availability_zone, second.availability_zone) == (zone, "nova")
-        tenant.member.compute.delete_server_group(group.id)
-    finally:
-        for cid in boot.made:
-            cpi("delete_vm", cid)
-        tenant.admin.compute.remove_host_from_aggregate(aggregate, "cmp2")
-        tenant.admin.compute.delete_aggregate(aggregate)
 
 
 def test_a_server_group_by_name_spreads_and_a_full_one_says_so(tenant, boot):

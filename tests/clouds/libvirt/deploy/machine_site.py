@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 from xml.etree import ElementTree
 
 from libvirt import VIR_DOMAIN_METADATA_ELEMENT, virConnect, virStoragePool, virStorageVol
 
 from lab import storage
 from stemcells.build import build as build_stemcell
-from tests.clouds.deploys.cloud_site import CloudSite, Row
+from tests.clouds.deploys.cloud_site import CloudSite, Row, cloud_config
 from tests.clouds.deploys.ground import Ground
 from tests.clouds.libvirt.machines import World
-from tests.e2e.lab import shop
 from tests.e2e.lab.site import RECIPE
 
 MEMORY, EPHEMERAL = 320, 512
@@ -105,15 +104,6 @@ class MachineSite(CloudSite):
         return b"".join(parts).decode(errors="replace")
 
 
-def cloud_config() -> dict[str, Any]:
-    """The local lab's, with machines that can boot."""
-    config = shop.cloud_config()
-    size = {"cpus": 1, "memory": MEMORY, "ephemeral_disk": EPHEMERAL}
-    config["vm_types"] = [{"name": "default", "cloud_properties": size}]
-    config["compilation"]["workers"] = 1
-    return config
-
-
 def build() -> MachineSite:
     """All of it, running, with stemcell, release and cloud config; nothing is deployed."""
     with Ground.laid("qm") as ground:
@@ -128,5 +118,8 @@ def build() -> MachineSite:
         site = ground.stand(
             MachineSite, config, ground.forward(), directory / "vms", world=world, libvirt=world.connection()
         )
-        site.open(site.stemcell("1.0"), cloud_config())
+        size = {"cpus": 1, "memory": MEMORY, "ephemeral_disk": EPHEMERAL}
+        offered = cloud_config(size, {}, {"network": lab.record.network})
+        offered["compilation"]["workers"] = 1
+        site.open(site.stemcell("1.0"), offered)
         return site

@@ -10,11 +10,11 @@ import socket
 
 from lab.openstack.stack import APIS
 from lab.openstack.stemcell import convert
+from tests.clouds.deploys.cloud_site import cloud_config
 from tests.clouds.deploys.ground import Ground
 from tests.clouds.openstack.fault_proxy import FaultProxy
 from tests.clouds.openstack.tenant import Tenant
 from tests.clouds.watched_site import WatchedSite
-from tests.e2e.lab import shop
 from tests.e2e.lab.site import until
 
 
@@ -78,16 +78,6 @@ class OpenstackSite(WatchedSite):
         self.proxy.close()
 
 
-def cloud_config(net, flavor):
-    """The local lab's, in OpenStack's words."""
-    config = shop.cloud_config()
-    config["azs"][0]["cloud_properties"] = {"availability_zone": "nova"}
-    config["vm_types"] = [{"name": "default", "cloud_properties": {"instance_type": flavor.name}}]
-    config["disk_types"].append({"name": "bigger", "disk_size": 2048})
-    config["networks"][0]["subnets"][0]["cloud_properties"] = {"net_id": net.id}
-    return config
-
-
 def build(tenant):
     """All of it, running, with stemcell, release and cloud config; nothing is deployed."""
     with Ground.laid("os") as ground:
@@ -113,5 +103,7 @@ def build(tenant):
             net=net,
             flavor=flavor,
         )
-        site.open(site.stemcell("1.0"), cloud_config(net, flavor))
+        offered = cloud_config({"instance_type": flavor.name}, {"availability_zone": "nova"}, {"net_id": net.id})
+        offered["disk_types"].append({"name": "bigger", "disk_size": 2048})
+        site.open(site.stemcell("1.0"), offered)
         return site

@@ -11,11 +11,11 @@ from pyVmomi import vim
 
 from lab.vsphere import server
 from lab.vsphere.stemcell import convert
+from tests.clouds.deploys.cloud_site import cloud_config
 from tests.clouds.deploys.ground import Ground
 from tests.clouds.vsphere import faulty_wire
 from tests.clouds.vsphere.vcenter_api import Api as VcenterApi
 from tests.clouds.watched_site import WatchedSite
-from tests.e2e.lab import shop
 from tests.e2e.lab.site import until
 
 VM_FOLDER, TEMPLATES, DISKS = "meristem/vms", "meristem/templates", "meristem_disks"
@@ -84,19 +84,6 @@ def cpi_properties(vcenter, address):
     }
 
 
-def cloud_config():
-    """The local lab's, in vSphere's words."""
-    config = shop.cloud_config()
-    config["azs"][0]["cloud_properties"] = {"datacenters": [{"name": "DC0", "clusters": [{"DC0_C0": {}}]}]}
-    size = {"cpu": 1, "ram": 256, "disk": 1024}
-    config["vm_types"] = [
-        {"name": "default", "cloud_properties": size},
-        {"name": "nowhere", "cloud_properties": {**size, "datastores": [FULL_STORE]}},
-    ]
-    config["networks"][0]["subnets"][0]["cloud_properties"] = {"name": "DC0_DVPG0"}
-    return config
-
-
 def build():
     """All of it, running, with stemcell, release and cloud config; nothing is deployed."""
     with Ground.laid("vs") as ground:
@@ -109,5 +96,9 @@ def build():
         forwarding = ground.forward(int(vcenter.address.rpartition(":")[2]))
         outside = dataclasses.replace(vcenter, url=f"https://127.0.0.1:{forwarding.ports[1]}")
         site = ground.stand(VsphereSite, config, forwarding, directory / "vms", seen=VcenterApi(outside), wire=wire)
-        site.open(site.stemcell("1.0"), cloud_config())
+        size = {"cpu": 1, "ram": 256, "disk": 1024}
+        zone = {"datacenters": [{"name": "DC0", "clusters": [{"DC0_C0": {}}]}]}
+        offered = cloud_config(size, zone, {"name": "DC0_DVPG0"})
+        offered["vm_types"].append({"name": "nowhere", "cloud_properties": {**size, "datastores": [FULL_STORE]}})
+        site.open(site.stemcell("1.0"), offered)
         return site

@@ -96,7 +96,7 @@ def settings(
         "data": str(directory / "data"),
         "broker_timeout": 20,
         "broker_poll": 0.2,
-        "intervals": {"poll": 1, "lease": 3, "find": 1, "deployment": 0.2, "routed": 0.1},
+        "intervals": {"poll": 1, "lease": 3, "find": 1, "deployment": 0.2, "routed": 0.1, "task": 0.5},
         **more,
     }
 

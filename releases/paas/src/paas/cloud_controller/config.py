@@ -80,6 +80,8 @@ class Intervals(msgspec.Struct, frozen=True, kw_only=True):
     """Deployments are moved on."""
     cleanup: float = 600
     """Old jobs, events and blobs are removed."""
+    task: float = 10
+    """Running tasks are looked for; one that is missed for three times as long is lost."""
     routed: float = 2
     """A new instance runs at least so long before an old one is stopped."""
     keep_jobs_days: float = 7

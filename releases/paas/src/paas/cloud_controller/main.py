@@ -28,6 +28,7 @@ from paas.cloud_controller.registry import ENDPOINTS, WORKS
 from paas.cloud_controller.roles.directory import Directory
 from paas.cloud_controller.sealing import Sealer
 from paas.cloud_controller.seed.start import seed
+from paas.cloud_controller.tasks.end import Watcher
 from paas.database.engine import Database
 from paas.serve.http import serve
 from paas.tokens.verify import Verifier
@@ -70,6 +71,7 @@ async def main(config: Config, stop: asyncio.Event) -> None:
             if "clock" in config.roles:
                 group.create_task(Mover(platform).run(stop))
                 group.create_task(Cleaner(platform).run(stop))
+                group.create_task(Watcher(platform, config.intervals.task, 3 * config.intervals.task).run(stop))
     finally:
         await platform.settled(SETTLE_SECONDS)
         if platform.connected_bus is not None:

@@ -28,6 +28,7 @@ from paas.cloud_controller.processes import stats as process_stats
 from paas.cloud_controller.root import endpoints as root
 from paas.cloud_controller.stacks import endpoints as stacks
 from paas.cloud_controller.staging import stage as staging
+from paas.cloud_controller.tasks import endpoints as tasks
 from paas.cloud_controller.tenancy import TENANCY_ENDPOINTS, TENANCY_WORKS
 
 ENDPOINTS: list[Endpoint] = [
@@ -52,6 +53,7 @@ ENDPOINTS: list[Endpoint] = [
     *manifests.ENDPOINTS,
     *health_bulk.ENDPOINTS,
     *deployments.ENDPOINTS,
+    *tasks.ENDPOINTS,
 ]
 
 WORKS: dict[str, Work] = {

@@ -10,8 +10,9 @@ from paas.cloud_controller.events.record import Target, record
 from paas.cloud_controller.jobs.job import Again, Done, Job, Outcome
 from paas.cloud_controller.outbox.put import put
 from paas.cloud_controller.platform import Platform
-from paas.cloud_controller.schema import apps, builds, droplets, packages, processes, service_bindings
+from paas.cloud_controller.schema import apps, builds, droplets, packages, processes, service_bindings, tasks
 from paas.cloud_controller.services.remove import unbind_step
+from paas.cloud_controller.tasks.end import UNENDED
 from paas.database.transaction import Transaction
 
 
@@ -24,6 +25,9 @@ async def delete_app(db: Transaction, who: Identity | None, app: str) -> None:
     for guid in guids:
         await put(db, "stop", guid)
         await put(db, "updated", guid)
+    unended = sa.select(tasks.c.guid).where(tasks.c.app_guid == app, tasks.c.state.in_(UNENDED))
+    for guid in await db.scalars(unended):
+        await put(db, "stop", guid)
     await put(db, "stop_staging", app)
     await remove_blobs(db, await _blobs(db, app))
     await db.execute(sa.delete(apps).where(apps.c.guid == app))

@@ -6,6 +6,7 @@ from paas.bus.client import Bus, Message
 from paas.cloud_controller.health.ask import health_start, health_stop
 from paas.cloud_controller.health.crash import exited
 from paas.cloud_controller.platform import Platform
+from paas.cloud_controller.tasks.end import task_exited
 from paas.messages.dea import Exited, Nothing
 from paas.messages.health import BulkCredentials, HealthStart, HealthStop
 
@@ -21,7 +22,11 @@ async def hear_health(platform: Platform, bus: Bus) -> None:
         await health_stop(platform, message.body)
 
     async def exit(message: Message[Exited]) -> None:
-        if message.body.cc_partition == config.cc_partition:
+        if message.body.cc_partition != config.cc_partition:
+            return
+        if message.body.task:
+            await task_exited(platform, message.body)
+        else:
             await exited(platform, message.body)
 
     async def credentials(message: Message[Nothing]) -> None:

@@ -15,7 +15,9 @@ from paas.cloud_controller.api.errors import ApiError
 from paas.cloud_controller.instances.start import NotWantedError, StartMessage, start_message
 from paas.cloud_controller.instances.uris import uris_of
 from paas.cloud_controller.platform import Platform
-from paas.cloud_controller.schema import outbox, processes
+from paas.cloud_controller.schema import outbox, processes, tasks
+from paas.cloud_controller.tasks.end import fail_task
+from paas.cloud_controller.tasks.start import task_message
 from paas.messages.dea import Stop, Update, Updated
 from paas.messages.staging import StagingStop
 
@@ -84,6 +86,8 @@ class Dispatcher:
         match row.kind:
             case "start":
                 return await self._start(bus, row)
+            case "task":
+                return await self._task(bus, row)
             case "stop":
                 await bus.publish("dea.stop", Stop(droplet=row.process_guid, **payload))
             case "routes":
@@ -121,12 +125,38 @@ class Dispatcher:
                 .where(processes.c.guid == row.process_guid, processes.c.placement_error != error)
                 .values(placement_error=error)
             )
-            if not left or row.attempts >= MOST_ATTEMPTS:
-                return True
-            later = {"due_at": _after(min(10.0, 0.5 * 2**row.attempts)), "payload": {**row.payload, "indices": left}}
-            await db.execute(sa.update(outbox).where(outbox.c.id == row.id).values(later))
-        asyncio.get_running_loop().call_later(min(10.0, 0.5 * 2**row.attempts) + 0.05, self._wake.set)
+        if not left or row.attempts >= MOST_ATTEMPTS:
+            return True
+        await self._later(row, {**row.payload, "indices": left})
         return False
+
+    async def _task(self, bus: Bus, row: sa.Row[Any]) -> bool:
+        task = row.process_guid
+        try:
+            async with self._platform.database.begin() as db:
+                message = await task_message(self._platform, db, task)
+                dea = self._place(message)
+                values = {"state": "RUNNING", "dea": dea}
+                await db.execute(sa.update(tasks).where(tasks.c.guid == task).values(values))
+        except NotWantedError:
+            return True
+        except NoPlaceError as fault:
+            log.warning("no_place", task=task, need=str(fault))
+            if row.attempts < MOST_ATTEMPTS:
+                await self._later(row, row.payload)
+                return False
+            async with self._platform.database.begin() as db:
+                await fail_task(db, task, str(fault))
+            return True
+        await bus.publish(f"dea.{dea}.start", message.start)
+        return True
+
+    async def _later(self, row: sa.Row[Any], payload: dict[str, Any]) -> None:
+        seconds = min(10.0, 0.5 * 2**row.attempts)
+        async with self._platform.database.begin() as db:
+            values = {"due_at": _after(seconds), "payload": payload}
+            await db.execute(sa.update(outbox).where(outbox.c.id == row.id).values(values))
+        asyncio.get_running_loop().call_later(seconds + 0.05, self._wake.set)
 
     def _place(self, message: StartMessage) -> str:
         dea = self._pool.choose(message.process, message.stack, message.memory, message.disk)

@@ -1,0 +1,1 @@
+"""Tasks: commands that run once with an app's droplet."""

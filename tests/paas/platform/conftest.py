@@ -41,11 +41,7 @@ def platform() -> Iterator[Platform]:
         one.deploy()
         for errand in ("push_buildpacks", "register_brokers"):
             site.cli("-d", "paas", "run-errand", errand)
-        one.paas("target", "https://api.sys.paas.test")
-        one.paas("login", "-u", "admin", "-p", "an-admin-password")
-        one.paas("create-org", "tests")
-        one.paas("create-space", "tests", "-o", "tests")
-        one.paas("target", "-o", "tests", "-s", "tests")
+        one.log_in("tests")
         yield one
     finally:
         site.down()

@@ -30,7 +30,7 @@ class Platform:
     """A site whose director has the PaaS deployed."""
 
     site: Site
-    ops: list[str] = field(default_factory=list[str])
+    ops: tuple[str, ...] = OPS
 
     def release(self, version: str) -> Path:
         """The release's tarball."""
@@ -52,7 +52,7 @@ class Platform:
         )
         words = ["-d", "paas", "deploy", str(MANIFESTS / "small.yml"), "-l", str(values)]
         words += ["--vars-store", str(self.secrets)]
-        for name in (*OPS, *self.ops):
+        for name in self.ops:
             words += ["-o", str(MANIFESTS / "ops" / name)]
         return self.site.cli(*words, *options, seconds=seconds).stdout
 
@@ -74,19 +74,31 @@ class Platform:
         told = self.site.cli("-d", "paas", "ssh", instance, "-r", "-c", f"sudo sh -c {_quoted(command)}").stdout
         return told
 
-    def paas(self, *words: str, check: bool = True, seconds: float = 300) -> str:
+    def log_in(self, name: str) -> None:
+        """As the admin, in an organization and a space of this name."""
+        self.paas("target", f"https://api.{SYSTEM}")
+        self.paas("login", "-u", "admin", "-p", ADMIN)
+        self.paas("create-org", name)
+        self.paas("create-space", name, "-o", name)
+        self.paas("target", "-o", name, "-s", name)
+
+    def command(self, *words: str) -> list[str]:
         """The platform's own client, inside the lab."""
-        if not (self.site.directory / "paas-ca.pem").exists():
-            (self.site.directory / "paas-ca.pem").write_text(yaml.safe_load(self.secrets.read_text())["paas_ca"]["ca"])
+        return self.site.lab.command([str(Path(sys.executable).with_name("paas")), *words])
+
+    def environment(self) -> dict[str, str]:
+        """What leads the client here."""
+        ca = self.site.directory / "paas-ca.pem"
+        if not ca.exists():
+            ca.write_text(yaml.safe_load(self.secrets.read_text())["paas_ca"]["ca"])
+        home = str(self.site.directory / "home")
+        return {**self.site.environment(), "PAAS_HOME": home, "PAAS_CONNECT": ROUTER, "PAAS_CA": str(ca)}
+
+    def paas(self, *words: str, check: bool = True, seconds: float = 300) -> str:
+        """Run the client to its end."""
         done = subprocess.run(
-            self.site.lab.command([str(Path(sys.executable).with_name("paas")), *words]),
-            env={
-                **self.site.environment(),
-                "PAAS_HOME": str(self.site.directory / "home"),
-                "PAAS_CONNECT": ROUTER,
-                "PAAS_CA": str(self.site.directory / "paas-ca.pem"),
-            },
-            cwd=self.site.directory, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds,
+            self.command(*words), env=self.environment(), cwd=self.site.directory, check=False,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds,
         )  # fmt: skip
         assert not check or done.returncode == 0, f"paas {words[0]}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout + done.stderr

@@ -6,26 +6,27 @@ import hashlib
 import sys
 from pathlib import Path
 
+from paas.admin.session import AdminSession, RefusedError
+from paas.push_buildpacks.buildpacks import DIGEST, buildpacks, create, upload
 from paas.push_buildpacks.config import Config
-from paas.push_buildpacks.platform import DIGEST, Platform, PushError
 from paas.serve.config import ConfigError, config_argument, read_config
 
 
-def push(platform: Platform, name: str, file: Path) -> str:
+def push(session: AdminSession, name: str, file: Path) -> str:
     """Put one in; what was done."""
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    found = platform.buildpacks(name)
+    found = buildpacks(session, name)
     if len(found) > 1:
         return f"left alone: there are {len(found)} of this name, for several stacks"
     if not found:
-        platform.upload(platform.create(name)["guid"], file, digest)
+        upload(session, create(session, name)["guid"], file, digest)
         return "new"
     (present,) = found
     if present["metadata"]["annotations"].get(DIGEST) == digest:
         return "as it is"
     if present["locked"]:
         return "left alone: it is locked"
-    platform.upload(present["guid"], file, digest)
+    upload(session, present["guid"], file, digest)
     return "replaced"
 
 
@@ -33,11 +34,11 @@ def main() -> int:
     """All of them; 1 where one could not be put in."""
     try:
         config = read_config(config_argument("push_buildpacks", sys.argv[1:]), Config)
-        with Platform(config) as platform:
+        with AdminSession(config) as session:
             for name in config.order:
-                done = push(platform, f"{name}_buildpack", Path(config.directory, f"{name}.zip"))
+                done = push(session, f"{name}_buildpack", Path(config.directory, f"{name}.zip"))
                 print(f"{name}_buildpack: {done}", flush=True)
-    except (ConfigError, PushError, OSError) as error:
+    except (ConfigError, RefusedError, OSError) as error:
         print(f"push_buildpacks: {error}", file=sys.stderr)
         return 1
     return 0

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 
+from paas.admin.session import AdminSession, RefusedError
 from paas.serve.config import ConfigError, config_argument, read_config
+from paas.services.register.brokers import publish, register
 from paas.services.register.config import RegisterConfig
-from paas.services.register.platform import Platform, RegisterError
 
 
 def main() -> int:
@@ -14,16 +15,16 @@ def main() -> int:
     failed = False
     try:
         config = read_config(config_argument("services.register", sys.argv[1:]), RegisterConfig)
-        with Platform(config) as platform:
+        with AdminSession(config) as session:
             for broker in config.brokers:
                 try:
-                    print(f"{broker.name}: {platform.register(broker)}", flush=True)
-                    for plan in platform.publish(broker):
+                    print(f"{broker.name}: {register(session, broker)}", flush=True)
+                    for plan in publish(session, broker):
                         print(f"{broker.name}: all may order {plan}", flush=True)
-                except RegisterError as error:
+                except RefusedError as error:
                     failed = True
                     print(f"{broker.name}: {error}", file=sys.stderr)
-    except (ConfigError, RegisterError, OSError) as error:
+    except (ConfigError, RefusedError, OSError) as error:
         print(f"register_brokers: {error}", file=sys.stderr)
         return 1
     return 1 if failed else 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from paas.admin.session import AdminConfig
+
 
 class Registered(msgspec.Struct, frozen=True, kw_only=True):
     """A broker; `restricted` services are ordered by nobody until an operator says who may."""
@@ -15,13 +17,7 @@ class Registered(msgspec.Struct, frozen=True, kw_only=True):
     restricted: list[str] = []
 
 
-class RegisterConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """`api` and `uaa`: addresses; `client` with `secret` may act as an admin; `seconds`: how long one broker may take."""
+class RegisterConfig(AdminConfig, frozen=True, kw_only=True):
+    """The platform, and the brokers in order."""
 
-    api: str
-    uaa: str
-    client: str
-    secret: str
     brokers: list[Registered]
-    ca: str = ""
-    seconds: float = 120

@@ -1,0 +1,1 @@
+"""What the errands that set a platform up act by."""

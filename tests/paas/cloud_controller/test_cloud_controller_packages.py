@@ -122,3 +122,16 @@ async def test_packages_are_listed_and_deleted(admin: Api, app: str) -> None:
     assert (await admin.fail(404, "GET", f"/v3/packages/{first['guid']}"))["detail"] == "Package not found"
     body = {"type": "bits", "relationships": {"app": {"data": {"guid": "none"}}}}
     assert "App is invalid" in (await admin.fail(422, "POST", "/v3/packages", body))["detail"]
+
+
+async def test_a_package_is_copied_to_another_app(admin: Api, app: str, space: str) -> None:
+    source = await upload_package(admin, app, zipped(index__html="copied"))
+    to = {"space": {"data": {"guid": space}}}
+    other = (await admin.post("/v3/apps", {"name": f"other-{os.urandom(4).hex()}", "relationships": to}))["guid"]
+    body = {"relationships": {"app": {"data": {"guid": other}}}}
+    made = await admin.post("/v3/packages", body, params={"source_guid": source["guid"]})
+    ready = await wait_for(admin, f"/v3/packages/{made['guid']}", ("READY",))
+    assert ready["data"]["checksum"] == source["data"]["checksum"]
+    assert (await content(admin, made["guid"])).read("index.html") == b"copied"
+    error = await admin.fail(422, "POST", "/v3/packages", body, params={"source_guid": "none"})
+    assert "Source package is invalid" in error["detail"]

@@ -8,12 +8,13 @@ import sqlalchemy as sa
 from starlette.responses import Response
 
 from paas.cloud_controller.api.access import need_in
-from paas.cloud_controller.api.call import Call, Endpoint, answer
+from paas.cloud_controller.api.call import Call, Endpoint, accepted, answer
 from paas.cloud_controller.apps.present import present_app
 from paas.cloud_controller.apps.wanted import restart_app, start_app, stop_app
 from paas.cloud_controller.deployments.end import end_deployments
 from paas.cloud_controller.events.record import Target, record
-from paas.cloud_controller.schema import apps
+from paas.cloud_controller.jobs.queue import enqueue
+from paas.cloud_controller.schema import apps, builds
 
 
 async def _app(call: Call) -> sa.Row[Any]:
@@ -51,7 +52,17 @@ async def restart(call: Call) -> Response:
     return await _changed(call, row, "restart")
 
 
+async def clear_cache(call: Call) -> Response:
+    """What buildpacks kept of the app for its next staging is forgotten."""
+    row = await need_in(call, apps, call.path(), "develop")
+    found = await call.db.scalars(sa.select(builds.c.stack).where(builds.c.app_guid == row.guid).distinct())
+    caches = [f"buildpack_cache/{row.guid}-{stack}" for stack in found if stack]
+    job = await enqueue(call.db, "blob.delete", payload={"blobs": caches}, user=call.who.guid)
+    return accepted(call, job)
+
+
 ENDPOINTS = [
+    Endpoint("POST", "/v3/apps/{guid}/actions/clear_buildpack_cache", clear_cache),
     Endpoint("POST", "/v3/apps/{guid}/actions/start", start),
     Endpoint("POST", "/v3/apps/{guid}/actions/stop", stop),
     Endpoint("POST", "/v3/apps/{guid}/actions/restart", restart),

@@ -13,7 +13,7 @@ from paas.cloud_controller.api.access import need, need_in, visible_spaces
 from paas.cloud_controller.api.body import Body, Metadata, ToOne, merged_labels
 from paas.cloud_controller.api.call import Call, Endpoint, accepted, answer
 from paas.cloud_controller.api.errors import ApiError, unprocessable
-from paas.cloud_controller.api.lists import Listing, among, answer_list
+from paas.cloud_controller.api.lists import Include, Listing, Rows, among, answer_list, included_of
 from paas.cloud_controller.apps.create import check_free, check_name, create_app
 from paas.cloud_controller.apps.environment import check_variables
 from paas.cloud_controller.apps.lifecycle import Lifecycle, checked, columns
@@ -21,7 +21,18 @@ from paas.cloud_controller.apps.present import present_app, present_apps
 from paas.cloud_controller.events.record import Target, record
 from paas.cloud_controller.jobs.queue import enqueue
 from paas.cloud_controller.schema import apps, spaces
+from paas.cloud_controller.spaces.present import included as included_spaces
 
+
+async def _spaces(call: Call, rows: Rows) -> dict[str, list[dict[str, Any]]]:
+    return await included_spaces(call, {row.space_guid for row in rows}, organization_too=False)
+
+
+async def _organizations(call: Call, rows: Rows) -> dict[str, list[dict[str, Any]]]:
+    return await included_spaces(call, {row.space_guid for row in rows}, organization_too=True)
+
+
+INCLUDES: dict[str, Include] = {"space": _spaces, "space.organization": _organizations}
 LISTING = Listing(
     apps,
     {
@@ -34,6 +45,7 @@ LISTING = Listing(
         "lifecycle_type": lambda values: sa.literal("buildpack").in_(values),
     },
     order=("name", "state"),
+    includes=INCLUDES,
 )
 
 
@@ -87,7 +99,11 @@ async def create(call: Call) -> Response:
 
 async def show(call: Call) -> Response:
     """One app."""
-    return answer(present_app(call, await need_in(call, apps, call.path())))
+    row = await need_in(call, apps, call.path())
+    shown = present_app(call, row)
+    if included := await included_of(call, LISTING, [row]):
+        shown["included"] = included
+    return answer(shown)
 
 
 async def update(call: Call) -> Response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -9,6 +11,7 @@ import sqlalchemy as sa
 from msgspec import UNSET, UnsetType
 from starlette.responses import RedirectResponse, Response
 
+from paas.blobs.errors import NoBlobError
 from paas.cloud_controller.api.access import need_in, visible_spaces
 from paas.cloud_controller.api.body import Body, Metadata, ToOne, merged_labels
 from paas.cloud_controller.api.call import Call, Endpoint, accepted, answer
@@ -88,8 +91,14 @@ async def create(call: Call) -> Response:
         if error.status != 404:
             raise
         raise unprocessable("App is invalid. Ensure it exists and you have access to it.") from None
-    values = {"app_guid": guid, "type": body.type, **merged_labels({}, {}, body.metadata)}
+    values: dict[str, Any] = {"app_guid": guid, "type": body.type, **merged_labels({}, {}, body.metadata)}
+    source = call.query.one("source_guid")
+    if source:
+        await _check_source(call, source)
+        values["state"] = "COPYING"
     row = (await call.db.execute(sa.insert(packages).values(values).returning(packages))).one()
+    if source:
+        await enqueue(call.db, "package.copy", row.guid, {"source": source}, user=call.who.guid)
     await record(
         call.db,
         call.who,
@@ -99,6 +108,34 @@ async def create(call: Call) -> Response:
         data={"package_guid": row.guid},
     )
     return answer(present_package(call, row), 201)
+
+
+async def _check_source(call: Call, source: str) -> None:
+    try:
+        copied = await need_of_app(call, packages, source, "develop", "Package")
+    except ApiError as error:
+        if error.status != 404:
+            raise
+        raise unprocessable("Source package is invalid. Ensure it exists and you have access to it.") from None
+    if copied.state != "READY":
+        raise unprocessable(f"Source package is not ready: its state is {copied.state}")
+
+
+async def copied(platform: Platform, job: Job) -> Outcome:
+    """The job ``package.copy``."""
+    source = job.payload["source"]
+    mine = packages.c.guid == job.resource_guid
+    try:
+        with tempfile.TemporaryDirectory(dir=platform.config.data) as place:
+            path = Path(place) / "package.zip"
+            await platform.blobs.get(f"packages/{source}", path)
+            carried = await platform.blobs.put(f"packages/{job.resource_guid}", path)
+        values: dict[str, Any] = {"state": "READY", "sha256": carried.sha256, "size": carried.size}
+    except NoBlobError:
+        values = {"state": "FAILED", "error": "The package that was to be copied is gone"}
+    async with platform.database.begin() as db:
+        await db.execute(sa.update(packages).where(mine).values(values))
+    return Done()
 
 
 async def show(call: Call) -> Response:
@@ -154,4 +191,4 @@ ENDPOINTS = [
     Endpoint("DELETE", "/v3/packages/{guid}", delete),
     Endpoint("GET", "/v3/packages/{guid}/download", download),
 ]
-WORKS: dict[str, Work] = {"package.delete": deleted}
+WORKS: dict[str, Work] = {"package.delete": deleted, "package.copy": copied}

@@ -177,7 +177,7 @@ async def test_roles_decide(admin: Api, app: str, space: str, controller: Contro
 
 async def test_features_are_switched(admin: Api, app: str) -> None:
     path = f"/v3/apps/{app}/features"
-    assert (await admin.patch(f"{path}/revisions", {"enabled": True}))["enabled"] is True
+    assert (await admin.patch(f"{path}/revisions", {"enabled": False}))["enabled"] is False
     listed = {one["name"]: one["enabled"] for one in (await admin.get(path))["resources"]}
-    assert (listed["revisions"], listed["ssh"]) == (True, False)
+    assert (listed["revisions"], listed["ssh"]) == (False, False)
     assert (await admin.fail(404, "GET", f"{path}/none"))["detail"] == "Feature not found"

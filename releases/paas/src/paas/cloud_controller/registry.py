@@ -25,6 +25,7 @@ from paas.cloud_controller.packages import resources as package_resources
 from paas.cloud_controller.packages import upload as package_upload
 from paas.cloud_controller.processes import endpoints as processes
 from paas.cloud_controller.processes import stats as process_stats
+from paas.cloud_controller.revisions import endpoints as revisions
 from paas.cloud_controller.root import endpoints as root
 from paas.cloud_controller.stacks import endpoints as stacks
 from paas.cloud_controller.staging import stage as staging
@@ -54,6 +55,7 @@ ENDPOINTS: list[Endpoint] = [
     *health_bulk.ENDPOINTS,
     *deployments.ENDPOINTS,
     *tasks.ENDPOINTS,
+    *revisions.ENDPOINTS,
 ]
 
 WORKS: dict[str, Work] = {

@@ -16,7 +16,7 @@ from paas.cloud_controller.schema import apps
 
 FEATURES = {
     "ssh": ("Enable SSHing into the app.", False),
-    "revisions": ("Enable versioning of an application", False),
+    "revisions": ("Enable versioning of an application", True),
     "service-binding-k8s": ("Enable k8s service bindings for the app", False),
     "file-based-vcap-services": ("Enable file-based VCAP service bindings for the app", False),
 }

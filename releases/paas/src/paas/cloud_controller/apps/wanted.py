@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from paas.cloud_controller.api.errors import unprocessable
 from paas.cloud_controller.outbox.put import changed, start_instances, stop_instances
 from paas.cloud_controller.quotas.apps import check_started
+from paas.cloud_controller.revisions.remember import remember
 from paas.cloud_controller.schema import apps, crashes, processes
 from paas.database.transaction import Transaction
 
@@ -22,6 +23,7 @@ async def start_app(db: Transaction, app: sa.Row[Any]) -> None:
     state = sa.update(apps).where(apps.c.guid == app.guid, apps.c.state != "STARTED").values(state="STARTED")
     if (await db.execute(state)).rowcount:
         await check_started(db, app.space_guid, app.guid)
+        await remember(db, app.guid)
         await renew_processes(db, app.guid)
 
 

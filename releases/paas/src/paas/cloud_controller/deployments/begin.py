@@ -12,6 +12,7 @@ from paas.cloud_controller.config import Config
 from paas.cloud_controller.deployments.end import final
 from paas.cloud_controller.droplets.current import assign_droplet
 from paas.cloud_controller.outbox.put import changed, start_instances
+from paas.cloud_controller.revisions.remember import remember
 from paas.cloud_controller.schema import apps, deployments, processes
 from paas.database.transaction import Transaction
 
@@ -28,9 +29,14 @@ COPIED = (
 
 
 async def begin(
-    config: Config, db: Transaction, app: sa.Row[Any], droplet: sa.Row[Any], values: dict[str, Any]
+    config: Config,
+    db: Transaction,
+    app: sa.Row[Any],
+    droplet: sa.Row[Any],
+    values: dict[str, Any],
+    back: sa.Row[Any] | None = None,
 ) -> sa.Row[Any]:
-    """The new row. `app` is locked. `values`: strategy, max_in_flight, steps and labels.
+    """The new row. `app` is locked. `values`: strategy, max_in_flight, steps and labels. `back`: the revision that is to run again.
 
     A deployment that is under way is superseded: what it brought up serves on until the new one has taken its place.
     """
@@ -53,13 +59,16 @@ async def begin(
     }
     if app.state != "STARTED":
         await assign_droplet(config, db, app.guid, droplet)
+        await _roll_back(db, app.guid, back)
         started = (await db.execute(sa.select(apps).where(apps.c.guid == app.guid))).one()
         await start_app(db, started)
-        return await _insert(db, {**values, **final("DEPLOYED")})
+        revision = await remember(db, app.guid, _described(back))
+        return await _insert(db, {**values, **final("DEPLOYED"), "revision_guid": revision})
     # what runs goes on running its own droplet, also after a crash
     running = sa.and_(processes.c.app_guid == app.guid, processes.c.droplet_guid.is_(None))
     await db.execute(sa.update(processes).where(running).values(droplet_guid=app.droplet_guid))
     await assign_droplet(config, db, app.guid, droplet)
+    await _roll_back(db, app.guid, back)
     old = (
         await db.execute(
             sa.select(processes).where(
@@ -68,9 +77,31 @@ async def begin(
         )
     ).one()
     wanted = superseded.wanted if superseded else old.instances
-    row = await _insert(db, {**values, "wanted": wanted, "process_guid": str(uuid.uuid4())})
+    # what runs is of the revision before, until the deployment has ended
+    before = old.revision_guid
+    revision = await remember(db, app.guid, _described(back))
+    await db.execute(sa.update(processes).where(_mine(app.guid)).values(revision_guid=before))
+    new = {"wanted": wanted, "process_guid": str(uuid.uuid4()), "revision_guid": revision}
+    row = await _insert(db, {**values, **new})
     await _new_process(db, row, old)
     return row
+
+
+def _mine(app: str) -> sa.ColumnElement[bool]:
+    return sa.and_(processes.c.app_guid == app, processes.c.deployment_guid.is_(None))
+
+
+def _described(back: sa.Row[Any] | None) -> str:
+    return "" if back is None else f"Rolled back to revision {back.version}."
+
+
+async def _roll_back(db: Transaction, app: str, back: sa.Row[Any] | None) -> None:
+    """The environment and the commands of that revision are the app's again."""
+    if back is None:
+        return
+    await db.execute(sa.update(apps).where(apps.c.guid == app).values(environment=back.environment))
+    for kind, command in back.commands.items():
+        await db.execute(sa.update(processes).where(_mine(app), processes.c.type == kind).values(command=command))
 
 
 async def _insert(db: Transaction, values: dict[str, Any]) -> sa.Row[Any]:
@@ -89,6 +120,7 @@ async def _new_process(db: Transaction, row: sa.Row[Any], old: sa.Row[Any]) -> N
         "version": version,
         "instances": first,
         "deployment_guid": row.guid,
+        "revision_guid": row.revision_guid,
     }
     await db.execute(sa.insert(processes).values(values))
     await start_instances(db, row.process_guid, version, list(range(first)))

@@ -70,7 +70,10 @@ async def _renew_others(db: Transaction, row: sa.Row[Any]) -> None:
     others = sa.and_(processes.c.app_guid == row.app_guid, processes.c.guid != row.process_guid)
     before = {one.guid: one.version for one in await db.execute(sa.select(processes).where(others))}
     renewed = await db.execute(
-        sa.update(processes).where(others).values(version=NEW_VERSION, droplet_guid=None).returning(processes)
+        sa.update(processes)
+        .where(others)
+        .values(version=NEW_VERSION, droplet_guid=None, revision_guid=row.revision_guid)
+        .returning(processes)
     )
     for one in renewed.all():
         await stop_instances(db, one.guid, version=before[one.guid])

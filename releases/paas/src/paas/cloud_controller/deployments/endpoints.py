@@ -17,7 +17,8 @@ from paas.cloud_controller.api.present import resource, to_one, when
 from paas.cloud_controller.deployments.begin import begin
 from paas.cloud_controller.events.record import Target, record
 from paas.cloud_controller.packages.find import need_of_app
-from paas.cloud_controller.schema import apps, deployments, droplets
+from paas.cloud_controller.revisions.endpoints import deployable
+from paas.cloud_controller.schema import apps, deployments, droplets, revisions
 
 LISTING = Listing(
     deployments,
@@ -61,6 +62,7 @@ class NewDeployment(Body, frozen=True, kw_only=True):
 
     relationships: Relationships
     droplet: Reference | None = None
+    revision: Reference | None = None
     strategy: Literal["rolling", "canary"] = "rolling"
     options: Options = Options()
     metadata: Metadata | UnsetType = UNSET
@@ -106,6 +108,7 @@ def present_deployment(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
             "droplet": {"guid": row.droplet_guid},
             "previous_droplet": {"guid": row.previous_droplet_guid},
             "new_processes": new,
+            "revision": {"guid": row.revision_guid} if row.revision_guid else None,
         },
         {"app": to_one(row.app_guid)},
         links,
@@ -134,7 +137,8 @@ async def create(call: Call) -> Response:
         raise unprocessable("App is invalid. Ensure it exists and you have access to it.") from None
     steps = _steps(body)
     app = (await call.db.execute(sa.select(apps).where(apps.c.guid == guid).with_for_update())).one()
-    wanted = body.droplet.guid if body.droplet else app.droplet_guid
+    back = await _revision(call, app, body)
+    wanted = back.droplet_guid if back else (body.droplet.guid if body.droplet else app.droplet_guid)
     droplet = (
         await call.db.execute(sa.select(droplets).where(droplets.c.guid == wanted, droplets.c.app_guid == guid))
     ).first()
@@ -150,7 +154,7 @@ async def create(call: Call) -> Response:
         "steps": steps,
         **merged_labels({}, {}, body.metadata),
     }
-    row = await begin(call.platform.config, call.db, app, droplet, values)
+    row = await begin(call.platform.config, call.db, app, droplet, values, back)
     await record(
         call.db,
         call.who,
@@ -160,6 +164,20 @@ async def create(call: Call) -> Response:
         data={"deployment_guid": row.guid, "droplet_guid": droplet.guid, "strategy": body.strategy},
     )
     return answer(present_deployment(call, row), 201)
+
+
+async def _revision(call: Call, app: sa.Row[Any], body: NewDeployment) -> sa.Row[Any] | None:
+    if body.revision is None:
+        return None
+    if body.droplet is not None:
+        raise unprocessable("Cannot set both fields 'droplet' and 'revision'")
+    mine = sa.and_(revisions.c.guid == body.revision.guid, revisions.c.app_guid == app.guid)
+    row = (await call.db.execute(sa.select(revisions, deployable().label("deployable")).where(mine))).first()
+    if row is None:
+        raise unprocessable("The revision does not exist")
+    if not row.deployable:
+        raise unprocessable("Unable to deploy this revision, the droplet for this revision no longer exists.")
+    return row
 
 
 def _steps(body: NewDeployment) -> list[dict[str, int]]:

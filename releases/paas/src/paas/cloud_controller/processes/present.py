@@ -33,7 +33,7 @@ def present_process(call: Call, row: sa.Row[Any], detected: str | None, *, hidde
             "health_check": check(row.health_check),
             "readiness_health_check": check(row.readiness_health_check),
         },
-        {"app": to_one(row.app_guid), "revision": None},
+        {"app": to_one(row.app_guid), "revision": to_one(row.revision_guid) if row.revision_guid else None},
         {
             "scale": call.link(f"{path}/actions/scale", "POST"),
             "app": f"/v3/apps/{row.app_guid}",

@@ -11,6 +11,7 @@ from paas.cloud_controller.schema.apps import (
     droplets,
     packages,
     processes,
+    revisions,
     stacks,
     tasks,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "packages",
     "processes",
     "resources",
+    "revisions",
     "roles",
     "routes",
     "security_groups",

@@ -57,6 +57,7 @@ processes = sa.Table(
     optional("droplet_guid"),
     optional("deployment_guid"),
     text("placement_error"),
+    optional("revision_guid"),
     sa.Index(
         "processes_one_of_a_type",
         "app_guid",
@@ -146,6 +147,23 @@ deployments = sa.Table(
     moment("leased_until"),
     moment("last_status_change"),
     moment("last_healthy_at"),
+    optional("revision_guid"),
+)
+
+revisions = sa.Table(
+    "revisions",
+    metadata,
+    guid_column(),
+    *times(),
+    *labels(),
+    to("app_guid", "apps"),
+    number("version", 1),
+    optional("droplet_guid"),
+    text("environment"),
+    json("commands"),
+    text("description"),
+    sa.UniqueConstraint("app_guid", "version"),
+    comment="environment is sealed; commands are those that the user gave, by process type",
 )
 
 tasks = sa.Table(

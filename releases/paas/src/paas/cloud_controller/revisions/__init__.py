@@ -1,0 +1,1 @@
+"""Revisions: what ran of an app, so that it may run again."""

@@ -37,7 +37,7 @@ class Suite:
     """Files and folders that this run does not take; another run of `bin/test` does."""
     dist: str = "loadfile"
     """How tests go to workers: a file's stay together, as they share what its fixtures start; or, where they share nothing but what each worker
-    has, ``worksteal``: all workers end together; or with those of the same `xdist_group` (``loadgroup``)."""
+    has, ``worksteal``: all workers end together."""
 
 
 LIMIT = 25 * 60
@@ -85,7 +85,6 @@ CLOUDS = [
         3,
         root=True,
         idle=True,
-        dist="loadgroup",
         left_out=ALONE,
     ),
     Suite("alone", [*ALONE], "clouds", 0, root=True, idle=True),

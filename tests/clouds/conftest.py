@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -15,23 +15,32 @@ DEPLOY_ORDER = ("deploy", "guests", "deploy_faults", "teardown")
 """Any file of a `deploy` folder runs alone; in this order none has to deploy anew what another one has deployed."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ours = [item for item in items if HERE in item.path.parents]
     for item in ours:
         folder = item.path.relative_to(HERE).parts[0]
         item.add_marker(pytest.mark.clouds)
         item.add_marker(pytest.mark.timeout(SECONDS[folder]))
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
         if folder in ("openstack", "several"):  # openstacksdk announces its next versions by them
             item.add_marker(pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"))
     for folder in sorted({item.path.parent for item in ours if item.path.parent.name == "deploy"}):
         _in_order(items, [item for item in ours if item.path.parent == folder])
 
 
-def _group(item: pytest.Item) -> str:
-    """What one worker of several must have alone: all guests of one OpenStack, as its volumes' loop devices are counted; else a file."""
-    return "guests" if item.path.parent.name in ("deploy", "several") else item.path.stem
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Whole files go to workers, and the folders of deployments as if they were one.
+
+    All guests of one OpenStack belong to one worker, as its volumes' loop devices are counted.
+    """
+    from xdist.scheduler import LoadFileScheduling  # only where several workers run
+
+    class Files(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = PurePosixPath(nodeid.partition("::")[0])
+            return "guests" if file.parent.name in ("deploy", "several") else str(file)
+
+    return Files(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def _in_order(items: list[pytest.Item], deploys: list[pytest.Item]) -> None:

@@ -71,8 +71,11 @@ class Platform:
 
     def on(self, instance: str, command: str) -> str:
         """A command on a VM, as root; what it printed."""
-        told = self.site.cli("-d", "paas", "ssh", instance, "-r", "-c", f"sudo sh -c {_quoted(command)}").stdout
-        return told
+        told = self.site.cli(
+            "-d", "paas", "ssh", instance, "-r", "--json", "-c", f"sudo sh -c {_quoted(command)}"
+        ).stdout
+        (row,) = json.loads(told)["Tables"][0]["Rows"]
+        return row["stdout"]
 
     def log_in(self, name: str) -> None:
         """As the admin, in an organization and a space of this name."""

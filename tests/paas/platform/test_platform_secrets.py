@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 import yaml
@@ -26,13 +25,11 @@ def test_no_log_has_a_secret(platform: Platform, steady: str) -> None:
     secrets = sorted({ADMIN, *_words(yaml.safe_load(platform.secrets.read_text()))})
     assert len(secrets) > 25
     pattern = "\n".join(secrets)
-    for row in platform.instances():
-        if row["process_state"] == "-" or not row["ips"]:
-            continue
+    for row in platform.vms():
         command = f"cat > /tmp/secrets <<'END'\n{pattern}\nEND\ngrep -rlFf /tmp/secrets /var/vcap/sys/log; rm /tmp/secrets; ls /var/vcap/sys/log | wc -l"
-        told = platform.on(row["instance"], command)
-        assert "/var/vcap/sys/log/" not in told, told
-        assert re.search(r"[1-9]", told), told
+        *found, jobs = platform.on(row["instance"], command).split()
+        assert found == [], f"{row['instance']}: {found}"
+        assert int(jobs) > 0, row["instance"]
 
 
 def test_no_credential_lies_open_in_the_database(platform: Platform, steady: str) -> None:
@@ -46,7 +43,7 @@ def test_no_credential_lies_open_in_the_database(platform: Platform, steady: str
             "grep -cE 'an-open-(credential|variable)' /tmp/dump; wc -l < /tmp/dump; done; rm /tmp/dump"
         )
         told = platform.on("control/0", dump)
-        counts = [int(word) for word in re.findall(r"\b\d+\b", told)]
+        counts = [int(word) for word in told.split()]
         assert counts[0::2] == [0, 0, 0, 0] and all(lines > 20 for lines in counts[1::2]), told
     finally:
         platform.paas("delete-service", "sealed", "-f")

@@ -14,7 +14,7 @@ from lab.demo.__main__ import alone, parser
 from lab.demo.command import Indented
 from lab.demo.parts import is_free
 from lab.demo.platform import farewell
-from lab.demo.record import TREE, USUAL, Process, Record
+from lab.demo.record import TREE, USUAL, Process, Record, default_directory
 from lab.errors import LabError
 from lab.proof import scenes, told
 from lab.record import start_time
@@ -92,7 +92,7 @@ def test_what_is_proven_on_a_bare_machine_is_the_two_small_vms() -> None:
 
 
 def test_what_the_demo_of_the_paas_tells_to_try_is_found() -> None:
-    for directory, more in ((USUAL, ""), (Path("/elsewhere"), " --dir /elsewhere")):
+    for directory, more in ((default_directory(), ""), (Path("/elsewhere"), " --dir /elsewhere")):
         words = farewell("http://hello.apps.localhost:8080", Record(directory), "Running.")
         tried = told.to_try(f"before\n{words}\n")
         assert tried[0] == f"source {directory}/env"

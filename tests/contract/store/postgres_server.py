@@ -150,6 +150,10 @@ class PostgresServer:
             self.process.kill()
             self.process.wait(30)
             self.process = None
+            # a server that is started while one of them still ends finds their memory in use
+            deadline = time.monotonic() + 30
+            while any(_runs(pid) for pid in listed.split()) and time.monotonic() < deadline:
+                time.sleep(0.01)
 
     def remove(self) -> None:
         """Nothing of it is left when this returns."""
@@ -157,3 +161,10 @@ class PostgresServer:
             self.kill()
         finally:
             self.broom.communicate()
+
+
+def _runs(pid: str) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

@@ -86,8 +86,11 @@ async def _handled(platform: Platform, endpoint: Endpoint, request: Request) -> 
         raise insufficient_scope()
     if not endpoint.transaction:
         return await endpoint.handler(Call(request, platform, who, None))
+    call = Call(request, platform, who, None)
+    call.content = await call.receive(endpoint.most)
     async with platform.database.begin() as db:
-        return await endpoint.handler(Call(request, platform, who, db))
+        call.connection = db
+        return await endpoint.handler(call)
 
 
 async def identify(platform: Platform, request: Request) -> Identity:

@@ -30,6 +30,8 @@ class Call:
     platform: Platform
     who: Identity
     connection: Transaction | None
+    content: bytes | None = None
+    """The body, where it was read already: before the transaction, so that a slow client does not keep one open."""
 
     @property
     def db(self) -> Transaction:
@@ -46,8 +48,8 @@ class Call:
         """The query parameters."""
         return Query.of(self.request.query_params.multi_items())
 
-    async def raw(self, most: int = LARGEST) -> bytes:
-        """The body's bytes; 413 where they are more than `most`."""
+    async def receive(self, most: int) -> bytes:
+        """The body's bytes from the client; 413 where they are more than `most`."""
         parts: list[bytes] = []
         size = 0
         async for part in self.request.stream():
@@ -56,6 +58,12 @@ class Call:
                 raise ApiError(413, 10004, "CF-InvalidRequest", f"The body is larger than {most} bytes")
             parts.append(part)
         return b"".join(parts)
+
+    async def raw(self) -> bytes:
+        """The body's bytes."""
+        if self.content is None:
+            self.content = await self.receive(LARGEST)
+        return self.content
 
     async def body(self, kind: type[B]) -> B:
         """The JSON body as `kind`."""
@@ -83,7 +91,9 @@ class Endpoint:
     open: bool = False
     """Anybody may call it, without a token."""
     transaction: bool = True
-    """One transaction around the handler."""
+    """One transaction around the handler, which has the whole body."""
+    most: int = LARGEST
+    """Of the body, in bytes."""
 
 
 def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -117,15 +117,15 @@ class Worker:
             if error.status == 503 and job.attempt < MOST_ATTEMPTS:
                 return self._retry(job)
             log.info("job_failed", job=job.guid, operation=job.operation, error=error.title)
-            return {"state": "FAILED", "errors": [error.as_dict()], "leased_until": None}
+            return _failed(error)
         except (SQLAlchemyError, BlobStoreAwayError) as error:
             log.warning("job_interrupted", job=job.guid, operation=job.operation, error=type(error).__name__)
             if job.attempt < MOST_ATTEMPTS:
                 return self._retry(job)
-            return {"state": "FAILED", "errors": [server_error().as_dict()], "leased_until": None}
+            return _failed(server_error())
         except Exception:
             log.exception("job_fault", job=job.guid, operation=job.operation)
-            return {"state": "FAILED", "errors": [server_error().as_dict()], "leased_until": None}
+            return _failed(server_error())
         if isinstance(outcome, Done):
             warnings = [{"detail": one} for one in outcome.warnings]
             return {"state": "COMPLETE", "warnings": warnings, "leased_until": None, "sealed": ""}
@@ -154,3 +154,7 @@ class Worker:
                 log.warning("job_lost", job=job.guid, operation=job.operation)
                 working.cancel()
                 return
+
+
+def _failed(error: ApiError) -> dict[str, Any]:
+    return {"state": "FAILED", "errors": [error.as_dict()], "leased_until": None, "sealed": ""}

@@ -13,7 +13,7 @@ from paas.cloud_controller.api.call import Call, Endpoint, accepted, answer
 from paas.cloud_controller.jobs.queue import enqueue
 from paas.cloud_controller.manifests.compare import compare
 from paas.cloud_controller.manifests.made import made_manifest
-from paas.cloud_controller.manifests.read import LARGEST, load_manifest, read_manifest
+from paas.cloud_controller.manifests.read import load_manifest, read_manifest
 from paas.cloud_controller.schema import apps
 
 
@@ -21,7 +21,7 @@ async def apply_manifest(call: Call) -> Response:
     """What can be checked is checked at once; the job does the rest."""
     space = call.path()
     await need(call, space, "develop")
-    raw = await call.raw(LARGEST)
+    raw = await call.raw()
     read_manifest(raw)
     payload = {"space": space, "user_name": call.who.name, "scopes": sorted(call.who.scopes)}
     # environments may hold secrets
@@ -35,7 +35,7 @@ async def manifest_diff(call: Call) -> Response:
     """What applying it would change."""
     space = call.path()
     powers = await need(call, space, "develop")
-    raw = await call.raw(LARGEST)
+    raw = await call.raw()
     names = [one.name for one in read_manifest(raw)]
     mine = sa.and_(apps.c.space_guid == space, apps.c.name.in_(names))
     rows = {row.name: row for row in await call.db.execute(sa.select(apps).where(mine))}

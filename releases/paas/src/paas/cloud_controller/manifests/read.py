@@ -11,7 +11,6 @@ from msgspec import UNSET, UnsetType
 from paas.cloud_controller.api.body import Metadata, convert
 from paas.cloud_controller.api.errors import ApiError, invalid_request, parse_error, unprocessable
 
-LARGEST = 1024 * 1024
 MOST_APPS = 200
 MOST_NODES = 100_000
 MOST_DEPTH = 100

@@ -15,6 +15,8 @@ from paas.cloud_controller.packages.archive import ArchiveError, Resource, check
 from paas.cloud_controller.schema import resources
 
 MOST = 100_000
+LARGEST = 64 * 1024 * 1024
+"""Of the question: bytes."""
 
 
 class Checksum(Body, frozen=True, kw_only=True):
@@ -52,8 +54,7 @@ _SHA1 = re.compile(r"^[0-9a-f]{40}$")
 
 async def match(call: Call) -> Response:
     """Those that are known, as they were given."""
-    raw = await call.raw(64 * 1024 * 1024)
-    body = decode(raw, Matches)
+    body = decode(await call.raw(), Matches)
     if len(body.resources) > MOST:
         raise unprocessable(f"resources: at most {MOST} files in one request")
     wanted = {one.checksum.value for one in body.resources}
@@ -86,4 +87,4 @@ def matched(document: Any) -> list[Resource]:
     return found
 
 
-ENDPOINTS = [Endpoint("POST", "/v3/resource_matches", match)]
+ENDPOINTS = [Endpoint("POST", "/v3/resource_matches", match, most=LARGEST)]

@@ -157,12 +157,19 @@ def _when_started(call: Call, found: libvirt.virDomain, change: Callable[[], obj
         try:
             change()
         except libvirt.libvirtError as error:
-            early = error.get_error_code() == libvirt.VIR_ERR_OPERATION_INVALID and found.isActive()
-            if not early or time.monotonic() >= until:
+            if not _early(error) or not found.isActive() or time.monotonic() >= until:
                 raise
             time.sleep(0.02)
         else:
             return
+
+
+def _early(error: libvirt.libvirtError) -> bool:
+    """Whether libvirt has not heard of the first process yet, or only of one that has given way to the next."""
+    code, words = error.get_error_code(), str(error.get_error_message())
+    return code == libvirt.VIR_ERR_OPERATION_INVALID or (
+        code == libvirt.VIR_ERR_SYSTEM_ERROR and "mount namespace" in words
+    )
 
 
 def _wait_gone(guest: Guest, call: Call, found: libvirt.virDomain, target: str, disk_cid: str) -> None:

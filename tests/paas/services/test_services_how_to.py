@@ -11,6 +11,7 @@ import msgspec
 import nats as client
 import pytest
 from nats.errors import Error as NatsError
+from nats.errors import TimeoutError as NatsTimeoutError
 
 from lab.ports import free_port
 from tests.contract.store.postgres_server import PostgresServer
@@ -81,8 +82,15 @@ async def test_apps_get_a_bus_of_their_own(platform: Platform, node: Component, 
     writer, reader = await connect(first), await connect(second)
     heard = await reader.subscribe("greeting")
     await reader.flush()
-    await writer.publish("greeting", b"hello")
-    assert (await heard.next_msg(timeout=20)).data == b"hello"
+    for attempt in range(20):
+        # a bus delivers at most once: one word may be lost while its server takes new users over
+        await writer.publish("greeting", b"hello")
+        await writer.flush(20)
+        try:
+            assert (await heard.next_msg(timeout=2)).data == b"hello"
+            break
+        except NatsTimeoutError:
+            assert attempt < 19
     await writer.close()
 
     assert platform.unbind("one", "b1").status_code == 200

@@ -55,11 +55,11 @@ def _open_web(record: Record, lab: Lab) -> str:
     return f"127.0.0.1:{port}"
 
 
-def ask(address: str) -> str:
-    """GET /."""
+def ask(address: str, host: str = "") -> str:
+    """GET / at ADDRESS:PORT, by the name `host`."""
     connection = http.client.HTTPConnection(address, timeout=10)
     try:
-        connection.request("GET", "/")
+        connection.request("GET", "/", headers={"Host": host} if host else {})
         reply = connection.getresponse()
         text = reply.read().decode()
     except (OSError, http.client.HTTPException) as error:

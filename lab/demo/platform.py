@@ -67,7 +67,7 @@ def _deploy(record: Record, lab: Lab, tell: Telling) -> Deployed:
         tell.remark(f"$ paas push -f {shown(SAMPLE)} -p {shown(SAMPLE)}")
         tell.remark(_paas(record, https, ["push", "-f", str(SAMPLE), "-p", str(SAMPLE)]).strip())
         address = f"hello.{APPS}:{http}"
-        tell.remark(f"$ curl http://{address}\n{ask(address).strip()}")
+        tell.remark(f"$ curl http://{address}\n{ask(f'127.0.0.1:{http}', address).strip()}")
     write_environment(record, https)
     return Deployed(f"http://{address}", lambda words: farewell(f"http://{address}", record, words))
 

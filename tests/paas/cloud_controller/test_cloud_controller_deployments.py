@@ -114,7 +114,8 @@ async def test_a_canary_pauses_until_it_is_told_to_go_on(admin: Api, running: st
     guid = deployment["guid"]
     paused = await comes_to(admin, guid, "PAUSED")
     assert paused["status"]["canary"]["steps"] == {"current": 1, "total": 2}
-    assert (len(new(dea, deployment)), len(dea.of(running))) == (1, WANTED - 1)
+    # what it stops in the same breath may be told to the DEAs a moment later
+    await dea.until(lambda: (len(new(dea, deployment)), len(dea.of(running))) == (1, WANTED - 1))
     await admin.post(f"/v3/deployments/{guid}/actions/continue")
     await dea.until(lambda: len(new(dea, deployment)) == 2)
     await comes_to(admin, guid, "PAUSED")

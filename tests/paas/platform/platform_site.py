@@ -60,11 +60,6 @@ class Platform:
     def secrets(self) -> Path:
         return self.site.directory / "secrets.yml"
 
-    def instances(self) -> list[dict[str, Any]]:
-        """Instance, state and addresses of all VMs."""
-        told = self.site.cli("-d", "paas", "instances", "--json").stdout
-        return json.loads(told)["Tables"][0]["Rows"]
-
     def vms(self) -> list[dict[str, Any]]:
         """Instance and CID of all VMs."""
         return json.loads(self.site.cli("-d", "paas", "vms", "--json").stdout)["Tables"][0]["Rows"]

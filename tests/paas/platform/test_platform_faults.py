@@ -20,7 +20,8 @@ def _kill(platform: Platform, instance: str, process: str) -> None:
 
 def _a_backend(platform: Platform) -> None:
     """One instance of the app, without a word."""
-    platform.on("dea/0", "for p in $(pgrep -f 'python3 -m probe' | head -1); do kill -9 $p; done")
+    kill = "pid=$(pgrep -of '[p]ython3 -m probe') && kill -9 $pid && echo killed; true"
+    assert any("killed" in platform.on(f"dea/{index}", kill) for index in (0, 1)), "no VM runs an instance"
 
 
 FAULTS: dict[str, Callable[[Platform], None]] = {
@@ -44,10 +45,9 @@ def test_no_request_fails(platform: Platform, steady: str, fault: str) -> None:
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_route_registered_afterwards_answers_within_five_seconds(platform: Platform, steady: str, fault: str) -> None:
-    host = f"late-{abs(hash(fault)) % 10000}"
+    host = f"late-{list(FAULTS).index(fault)}"
     FAULTS[fault](platform)
     platform.paas("map-route", steady, APPS, "--hostname", host)
-    begin = time.monotonic()
     answers = re.compile(r"^probe \d")
 
     def served() -> bool:
@@ -55,4 +55,4 @@ def test_a_route_registered_afterwards_answers_within_five_seconds(platform: Pla
         done = subprocess.run(platform.site.lab.command(command), check=False, capture_output=True, text=True)
         return bool(answers.match(done.stdout))
 
-    until(f"a route after the death of {fault}", 5 - (time.monotonic() - begin) + 1, served)
+    until(f"a route after the death of {fault}", 5, served)

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from paas.acceptance.checks import ACCEPTANCE, SMOKE
+from paas.acceptance.checks.services import an_external_service_is_bound
 from paas.acceptance.config import AcceptanceConfig
 from paas.acceptance.run import run_checks
 from paas.acceptance.trial import Trial
@@ -18,6 +19,9 @@ from paas.serve.config import ConfigError, config_argument, read_config
 async def accept(config: AcceptanceConfig) -> int:
     """All checks, or those that are asked for; 1 if one failed."""
     checks = SMOKE if config.smoke else ACCEPTANCE
+    if not config.external.service and an_external_service_is_bound in checks:
+        checks = [check for check in checks if check is not an_external_service_is_bound]
+        print("left out an_external_service_is_bound: no service is named by `external`")
     if config.only:
         checks = [check for check in checks if any(word in check.__name__ for word in config.only)]
     with tempfile.TemporaryDirectory(prefix="acceptance-") as directory:

@@ -32,8 +32,6 @@ async def user_provided_is_injected(trial: Trial) -> None:
 async def an_external_service_is_bound(trial: Trial) -> None:
     """What the broker of external services records is offered, and its credentials come to the app."""
     external = trial.config.external
-    if not external.service:
-        return
     await _client(trial)
     name = trial.name("external")
     await trial.paas("create-service", external.service, external.plan, name)

@@ -68,6 +68,9 @@ def fetch(wanted: list[Deb], cache: Path, say: Callable[[str], None]) -> dict[De
     places = {
         deb: cache / "debs" / f"{deb.name}_{deb.version.replace(':', '%3a')}_{deb.architecture}.deb" for deb in wanted
     }
+    for deb, place in places.items():
+        if not place.is_file() and _instead(place).is_file():
+            places[deb] = _instead(place)
     missing = [deb for deb, place in places.items() if not place.is_file()]
     if missing:
         (cache / "debs").mkdir(parents=True, exist_ok=True)
@@ -83,9 +86,14 @@ def fetch(wanted: list[Deb], cache: Path, say: Callable[[str], None]) -> dict[De
                         f"{deb.name} {deb.version} is not in the archive any more; taking what is (python -m lab.blobs relock)"
                     )
                     file = _download_present(deb.name, Path(scratch))
-                    places[deb] = place = place.with_name(file.name)
+                    places[deb] = place = _instead(place)  # the next time nothing is asked
                 os.replace(file, place)
     return places
+
+
+def _instead(place: Path) -> Path:
+    """Where the present version of a package is kept whose locked one the archive has no more."""
+    return place.with_suffix(".instead.deb")
 
 
 def check(file: Path, deb: Deb) -> None:

@@ -58,7 +58,7 @@ def _deploy(record: Record, lab: Lab, tell: Telling) -> Deployed:
         _write_ca(record)
         for words in (
             ["target", f"https://api.{SYSTEM}"],
-            ["login", "-u", "admin", "-p", _password(record)],
+            ["login"],
             ["create-org", "demo"],
             ["create-space", "demo", "-o", "demo"],
             ["target", "-o", "demo", "-s", "demo"],
@@ -117,7 +117,13 @@ def _write_ca(record: Record) -> None:
 def _paas(record: Record, port: int, words: list[str]) -> str:
     done = subprocess.run(
         [str(Path(sys.executable).with_name("paas")), *words],
-        env={**os.environ, **_environment(record, port)},
+        # not as an argument: everybody may see those
+        env={
+            **os.environ,
+            **_environment(record, port),
+            "PAAS_USERNAME": "admin",
+            "PAAS_PASSWORD": _password(record),
+        },
         check=False,
         text=True,
         capture_output=True,

@@ -39,6 +39,15 @@ def test_every_engine_has_its_packages_and_nothing_of_an_earlier_fill(cache: Pat
     assert (release / "blobs/nats/nats-server.deb").read_text() == "nats-server"
 
 
+def test_what_was_taken_instead_of_a_locked_version_is_not_asked_for_again(cache: Path, tmp_path: Path) -> None:
+    (locked,) = (cache / "debs").glob("nats-server_*.deb")
+    locked.rename(locked.with_suffix(".instead.deb"))
+    told: list[str] = []
+    fill.fill_engines(tmp_path / "release", told.append)
+    assert (tmp_path / "release/blobs/nats/nats-server.deb").read_text() == "nats-server"
+    assert told == []
+
+
 def test_a_package_with_another_digest_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "x_1_amd64.deb"
     file.write_bytes(b"not what was locked")

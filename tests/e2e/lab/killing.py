@@ -35,6 +35,8 @@ class Death:
     inventory: Inventory
     states: list[str]
     """States of the step's attempts in the journal at that moment."""
+    under_way: frozenset[str]
+    """Steps whose intent was written and whose end was not: a CPI's call of theirs goes on, and nobody hears what it says."""
     starts: Counter[str]
     """How often libvirt had started each domain by then."""
     ids: dict[str, int]
@@ -56,6 +58,15 @@ class Killing:
     def entries(self, step: str) -> list[dict[str, Any]]:
         """All attempts at a step, in order."""
         return sorted((one for one in self.journal if one["step_id"] == step), key=lambda one: one["attempt"])
+
+    def unheard(self, step: str) -> int:
+        """How many calls of a step lost their director before their end."""
+        return sum(step in death.under_way for death in self.deaths.values())
+
+    def ids(self, cid: str, end: dict[str, int]) -> set[int]:
+        """The numbers under which a VM was ever seen to run, at the deaths and at the end; a VM that compiles is gone by then."""
+        seen = [*(death.ids for death in self.deaths.values()), end]
+        return {numbers[cid] for numbers in seen if cid in numbers}
 
     def done(self, kind: str) -> list[dict[str, Any]]:
         return [one for one in self.journal if one["kind"] == kind and one["state"] == "done"]
@@ -95,9 +106,17 @@ def kill_through(site: Site, manifest: dict[str, Any], mark: Path) -> Killing:
             f"the director ended with {status}:\n{site.log.read_text()[-3000:]}"
         )
         place, step = lines[-1].split()
-        states = [one["state"] for one in read_journal(site, killing.task) if one["step_id"] == step]
+        journal = read_journal(site, killing.task)
         killing.deaths[place] = Death(
-            place, step, status, site.host.inventory(), states, site.host.starts(), site.host.ids(), blobs(site)
+            place,
+            step,
+            status,
+            site.host.inventory(),
+            [one["state"] for one in journal if one["step_id"] == step],
+            frozenset(one["step_id"] for one in journal if one["state"] == "intent"),
+            site.host.starts(),
+            site.host.ids(),
+            blobs(site),
         )
         site.start(**environment)
     killing.finished = site.api.wait(killing.task)

@@ -101,6 +101,10 @@ def attach(cloud: Cloud, vm_cid: str, cid: str) -> DiskHint:
                 found = marks.settled(cloud.call, lambda: _attachment(cloud, vm_cid, cid))
                 if found is None:
                     raise lost from None
+            except Refused as refused:
+                if refused.status == 404 and exists(cloud, cid):
+                    raise VMNotFound(f"VM '{vm_cid}' went while disk '{cid}' came to it") from refused
+                raise
         now = cloud.await_volume(cid, lambda found: _attached_or_failed(cid, vm_cid, found))
         assert now is not None
         made = _attachment(cloud, vm_cid, cid) or {}
@@ -120,7 +124,7 @@ def detach(cloud: Cloud, vm_cid: str, cid: str) -> None:
         try:
             cloud.nova.delete(f"/servers/{vm_cid}/os-volume_attachments/{cid}")
         except Refused as refused:
-            if refused.status != 409:  # a second request while the first is under way
+            if not _is_leaving(cloud, cid, refused):
                 raise
         cloud.await_volume(cid, lambda now: _detached_or_failed(cid, vm_cid, now))
 
@@ -252,6 +256,14 @@ def _only(cloud: Cloud, mark: Mark, cid: str) -> None:
 def _attachment(cloud: Cloud, vm_cid: str, cid: str) -> Document | None:
     found = cloud.nova.find(f"/servers/{vm_cid}/os-volume_attachments/{cid}")
     return found["volumeAttachment"] if found else None
+
+
+def _is_leaving(cloud: Cloud, cid: str, refused: Refused) -> bool:
+    """Whether a second request was refused as the first is under way: nova says 409, or 400 with cinder's words, as far as it has come."""
+    if refused.status != 400:
+        return refused.status == 409
+    now = cloud.cinder.find(f"/volumes/{cid}")
+    return now is None or now["volume"]["status"] in ("detaching", "available")
 
 
 def _holder(volume: Document) -> str:

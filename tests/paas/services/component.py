@@ -30,8 +30,8 @@ class Component:
         self.log = directory / f"{module}.log"
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Returns when it is healthy."""
+    def begin(self) -> subprocess.Popen[bytes]:
+        """Returns at once."""
         file = self._directory / f"{self.module}.json"
         file.write_bytes(msgspec.json.encode(self.config))
         paths = f"{SOURCES}:{self._path}" if self._path else str(SOURCES)
@@ -42,9 +42,14 @@ class Component:
                 stdout=out,
                 stderr=out,
             )
+        return self.process
+
+    def start(self) -> None:
+        """Returns when it is healthy."""
+        process = self.begin()
         deadline = time.monotonic() + DEADLINE
         while not self.healthy():
-            assert self.process.poll() is None, f"{self.module} ended:\n{self.log.read_text()[-3000:]}"
+            assert process.poll() is None, f"{self.module} ended:\n{self.log.read_text()[-3000:]}"
             assert time.monotonic() < deadline, f"{self.module} is not healthy:\n{self.log.read_text()[-3000:]}"
             time.sleep(0.03)
 

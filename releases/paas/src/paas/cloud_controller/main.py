@@ -31,6 +31,7 @@ from paas.cloud_controller.seed.start import seed
 from paas.cloud_controller.tasks.end import Watcher
 from paas.database.engine import Database
 from paas.serve.http import serve
+from paas.serve.process import unless_told
 from paas.tokens.verify import Verifier
 
 log = structlog.get_logger("cloud_controller")
@@ -45,7 +46,10 @@ async def main(config: Config, stop: asyncio.Event) -> None:
     # forms with large files are written while they come in: to the data disk, not to a small /tmp
     tempfile.tempdir = config.data
     sealer = Sealer(config.encryption)
-    database = await Database.open(config.database, "cloud_controller", Path(__file__).parent / "migrations")
+    migrations = Path(__file__).parent / "migrations"
+    database = await unless_told(stop, Database.open(config.database, "cloud_controller", migrations))
+    if database is None:
+        return
     platform = Platform(
         config=config,
         database=database,
@@ -91,14 +95,9 @@ async def _bus(platform: Platform, unsent: asyncio.Event, stop: asyncio.Event) -
         unsent.set()
 
     name = f"cloud_controller-{platform.id[:8]}"
-    connecting = asyncio.create_task(Bus.connect(platform.config.bus, name, back))
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait([connecting, stopping], return_when=asyncio.FIRST_COMPLETED)
-    if not connecting.done():
-        connecting.cancel()
+    bus = await unless_told(stop, Bus.connect(platform.config.bus, name, back))
+    if bus is None:
         return
-    stopping.cancel()
-    bus = await connecting
     if "worker" in platform.config.roles:
         await hear_advertisements(platform, bus)
         await hear_health(platform, bus)

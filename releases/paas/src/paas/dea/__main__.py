@@ -23,7 +23,7 @@ from paas.dea.routes import Routes
 from paas.dea.shipping import Shipping
 from paas.messages.dea import Exited
 from paas.serve.http import serve
-from paas.serve.process import run
+from paas.serve.process import run, unless_told
 
 log = structlog.get_logger("dea")
 
@@ -53,13 +53,10 @@ async def main(config: DeaConfig, stop: asyncio.Event) -> None:
         for agent in agents:
             await agent.back()
 
-    ending = asyncio.create_task(stop.wait())
-    connecting = asyncio.create_task(Bus.connect(config.bus, f"dea-{config.id}", back))
-    await asyncio.wait((ending, connecting), return_when=asyncio.FIRST_COMPLETED)
-    if not connecting.done():
-        connecting.cancel()
+    bus = await unless_told(stop, Bus.connect(config.bus, f"dea-{config.id}", back))
+    if bus is None:
         return
-    bus = connecting.result()
+    ending = asyncio.create_task(stop.wait())
 
     async def tell(exited: Exited) -> None:
         await bus.publish("droplet.exited", exited)

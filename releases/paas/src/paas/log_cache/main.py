@@ -15,6 +15,7 @@ from paas.log_cache.config import LogCacheConfig
 from paas.log_cache.store import Store
 from paas.messages.log import LogLines
 from paas.serve.http import serve
+from paas.serve.process import unless_told
 from paas.tokens.verify import Verifier
 
 log = structlog.get_logger("log_cache")
@@ -27,7 +28,7 @@ async def main(config: LogCacheConfig, stop: asyncio.Event) -> None:
     """Serve until `stop`."""
     config.check()
     store = Store(config.bounds)
-    bus = await _connected(config, stop)
+    bus = await unless_told(stop, Bus.connect(config.bus, "log_cache"))
     if bus is None:
         return
 
@@ -50,17 +51,6 @@ async def main(config: LogCacheConfig, stop: asyncio.Event) -> None:
     finally:
         await access.close()
         await bus.close()
-
-
-async def _connected(config: LogCacheConfig, stop: asyncio.Event) -> Bus | None:
-    connecting = asyncio.create_task(Bus.connect(config.bus, "log_cache"))
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({connecting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if connecting.done():
-        return connecting.result()
-    connecting.cancel()
-    return None
 
 
 async def _sweep(store: Store, stop: asyncio.Event) -> None:

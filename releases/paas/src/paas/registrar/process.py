@@ -11,6 +11,7 @@ from paas.messages.dea import Nothing
 from paas.messages.router import RouterStart
 from paas.registrar.announcer import Announcer
 from paas.registrar.config import Config
+from paas.serve.process import unless_told
 
 log = structlog.get_logger("registrar")
 
@@ -31,13 +32,10 @@ async def main(config: Config, stop: asyncio.Event) -> None:
             one.interval = min(config.interval, message.body.interval)
             one.at_once()
 
-    connecting = asyncio.create_task(Bus.connect(config.nats, "route_registrar", again))
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({connecting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    if not connecting.done():
-        connecting.cancel()
+    bus = await unless_told(stop, Bus.connect(config.nats, "route_registrar", again))
+    if bus is None:
         return
-    bus = connecting.result()
+    stopping = asyncio.create_task(stop.wait())
     interval = await _interval(bus, config.interval)
     announcers += [Announcer(bus, route, config.host, interval) for route in config.routes]
     tasks = [asyncio.create_task(one.run()) for one in announcers]

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 import structlog
 
 from paas.serve.config import ConfigError, config_argument, read_config
 
 C = TypeVar("C")
+R = TypeVar("R")
 
 
 def run(component: str, kind: type[C], main: Callable[[C, asyncio.Event], Awaitable[None]]) -> int:
@@ -37,6 +38,18 @@ def run(component: str, kind: type[C], main: Callable[[C, asyncio.Event], Awaita
         print(f"paas.{component}: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+async def unless_told(stop: asyncio.Event, start: Coroutine[Any, Any, R]) -> R | None:
+    """What `start` makes, which may wait long for a server to come; None where the component is told to end before."""
+    starting = asyncio.create_task(start)
+    ending = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((starting, ending), return_when=asyncio.FIRST_COMPLETED)
+        return starting.result() if starting.done() else None
+    finally:
+        starting.cancel()
+        ending.cancel()
 
 
 def configure_log() -> None:

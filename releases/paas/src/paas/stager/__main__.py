@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from paas.bus.client import Bus
 from paas.serve.http import serve
-from paas.serve.process import run
+from paas.serve.process import run, unless_told
 from paas.stager.agent import Agent
 from paas.stager.config import Config
 
@@ -23,7 +23,9 @@ async def main(config: Config, stop: asyncio.Event) -> None:
     """Stage until told to end."""
     # containers read what is unpacked here, as another user
     os.umask(0o022)
-    bus = await Bus.connect(config.bus, "stager")
+    bus = await unless_told(stop, Bus.connect(config.bus, "stager"))
+    if bus is None:
+        return
     agent = Agent(config, bus)
     await agent.begin()
 

@@ -9,6 +9,7 @@ import structlog
 
 from paas.database.engine import Database
 from paas.serve.http import serve
+from paas.serve.process import unless_told
 from paas.uaa.api.app import application
 from paas.uaa.bootstrap import bootstrap
 from paas.uaa.config import UaaConfig
@@ -27,14 +28,9 @@ async def main(config: UaaConfig, stop: asyncio.Event) -> None:
     config.check()
     keys = SigningKeys(config)
     passwords = Passwords(config.hashing)
-    opening = asyncio.create_task(Database.open(config.database, "uaa", MIGRATIONS))
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({opening, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if not opening.done():
-        opening.cancel()
+    database = await unless_told(stop, Database.open(config.database, "uaa", MIGRATIONS))
+    if database is None:
         return
-    database = opening.result()
     try:
         uaa = Uaa.build(config, keys, database, passwords)
         await bootstrap(config, database, passwords)

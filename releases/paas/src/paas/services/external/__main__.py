@@ -8,7 +8,7 @@ from pathlib import Path
 
 from paas.database.engine import Database
 from paas.serve.http import serve
-from paas.serve.process import run
+from paas.serve.process import run, unless_told
 from paas.services.external.broker import ExternalBroker
 from paas.services.external.config import ExternalConfig
 from paas.services.osb.api import api
@@ -18,7 +18,10 @@ from paas.services.osb.catalog import Catalog
 async def main(config: ExternalConfig, stop: asyncio.Event) -> None:
     """Serve until `stop`."""
     catalog = Catalog(config.services)
-    database = await Database.open(config.database, "service_broker", Path(__file__).parent / "migrations")
+    migrations = Path(__file__).parent / "migrations"
+    database = await unless_told(stop, Database.open(config.database, "service_broker", migrations))
+    if database is None:
+        return
     try:
         await serve(api(ExternalBroker(catalog, database), config.credentials), config.listen, stop)
     finally:

@@ -10,7 +10,7 @@ from paas.bus.client import Bus
 from paas.database.engine import Database
 from paas.sealing.box import Box
 from paas.serve.http import serve
-from paas.serve.process import run
+from paas.serve.process import run, unless_told
 from paas.services.gateway.config import GatewayConfig
 from paas.services.gateway.gateway import Gateway
 from paas.services.gateway.nodes import Nodes
@@ -25,8 +25,14 @@ async def main(config: GatewayConfig, stop: asyncio.Event) -> None:
     """Serve until `stop`; what is under way then is taken up by another gateway, or the next start."""
     catalog, box = Catalog([config.offering]), Box(config.secrets)
     component = f"{config.label}_gateway"
-    database = await Database.open(config.database, component, Path(__file__).parent / "migrations")
-    bus = await Bus.connect(config.bus, component)
+    migrations = Path(__file__).parent / "migrations"
+    database = await unless_told(stop, Database.open(config.database, component, migrations))
+    if database is None:
+        return
+    bus = await unless_told(stop, Bus.connect(config.bus, component))
+    if bus is None:
+        await database.close()
+        return
     try:
         south = South(config, bus)
         orphans = Orphans(config, database, bus, south)

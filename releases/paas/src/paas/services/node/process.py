@@ -15,7 +15,7 @@ from starlette.routing import Route
 from paas.bus.client import Bus
 from paas.sealing.box import Box
 from paas.serve.http import serve
-from paas.serve.process import run
+from paas.serve.process import run, unless_told
 from paas.services.node.agent import Agent
 from paas.services.node.config import NodeConfig
 from paas.services.node.ledger import Ledger
@@ -38,7 +38,9 @@ async def serve_node(label: str, config: NodeConfig, service: Service, stop: asy
     ledger = Ledger(Path(config.directory, "instances"), Box(config.secrets))
     await service.start([one for one in ledger.all() if one.made])
     try:
-        bus = await Bus.connect(config.bus, f"{label}_node {config.id}")
+        bus = await unless_told(stop, Bus.connect(config.bus, f"{label}_node {config.id}"))
+        if bus is None:
+            return
         try:
             agent = Agent(label, config, service, ledger, bus)
             await agent.listen()

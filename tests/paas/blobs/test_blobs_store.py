@@ -16,11 +16,18 @@ from paas.blobs.errors import BlobDamagedError, BlobError, BlobRefusedError, Blo
 from paas.blobs.signature import signed_url
 from paas.blobs.store import BlobStore, BlobStoreConfig
 from paas.blobs.transfer import Transfer
+from paas.serve.config import ConfigError, read_config
 
 from director.adapters.secrets.certificates import certificate
 from director.adapters.secrets.options import Options
 from lab.ports import free_port
 from tests.paas.blobstore.blobstore_node import SECRET, BlobstoreNode
+
+
+class Holder(msgspec.Struct):
+    """A component's configuration with a blobstore in it."""
+
+    blobstore: BlobStoreConfig
 
 
 @pytest.fixture(scope="module")
@@ -183,6 +190,25 @@ async def test_addresses_that_are_none_and_a_missing_secret_are_told(tmp_path: P
     async with BlobStore(BlobStoreConfig(urls=["http://127.0.0.1:1"])) as store:
         with pytest.raises(BlobError, match=r"blobstore\.secret"):
             store.signed_get("a/b", 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"urls": []}, "`urls` names no node of the blobstore"),
+        ({"urls": ["https://b:9443"], "secret": "short"}, "secret must be 16 to 256 letters"),
+    ],
+)
+def test_a_configuration_that_cannot_be_is_told_with_its_file_and_key(
+    given: dict[str, object], told: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "component.json"
+    file.write_bytes(msgspec.json.encode({"blobstore": given}))
+    with pytest.raises(ConfigError) as refused:
+        read_config(file, Holder)
+    assert told in str(refused.value)
+    assert str(file) in str(refused.value)
+    assert "$.blobstore" in str(refused.value)
 
 
 async def test_what_a_node_lacks_it_fetches_from_the_other_by_tls(tmp_path: Path) -> None:

@@ -30,14 +30,18 @@ class BlobStoreConfig(msgspec.Struct, frozen=True, kw_only=True):
     secret: str = ""
     ca: str = ""
 
+    def __post_init__(self) -> None:
+        if not self.urls:
+            raise ValueError("`urls` names no node of the blobstore")
+        if self.secret:
+            checked_secret(self.secret)
+
 
 class BlobStore:
     """A client of all nodes: what is put goes to each that is there, what is read comes from the first that has it."""
 
     def __init__(self, config: BlobStoreConfig) -> None:
-        if not config.urls:
-            raise ValueError("blobstore: `urls` names no node")
-        self._secret = checked_secret(config.secret) if config.secret else ""
+        self._secret = config.secret
         self._nodes = [url.rstrip("/") for url in config.urls]
         self._transfer = Transfer(config.ca, (config.user, config.password) if config.user else None)
 

@@ -40,7 +40,7 @@ def test_a_line_without_end_is_cut() -> None:
     assert [LINE_BYTES <= len(one.text) < LINE_BYTES + 8000 for one in lines] == [True]
 
 
-@given(st.lists(st.text(st.characters(exclude_characters="\n")), max_size=8), st.integers(1, 40))
+@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\n")), max_size=8), st.integers(1, 40))
 def test_lines_are_the_same_however_they_are_read(texts: list[str], size: int) -> None:
     data = "".join(f"{STAMP} stdout F {text}\n" for text in texts).encode()
     parser = Parser()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.paas.cloud_controller import tenants
 from tests.paas.cloud_controller.client import Api
 from tests.paas.cloud_controller.peers import DeaPeer, Instance, StagerPeer
 from tests.paas.cloud_controller.pushing import push, stage, upload_package, zipped
@@ -124,6 +125,34 @@ async def test_a_canary_pauses_until_it_is_told_to_go_on(admin: Api, running: st
     await dea.until(lambda: len(new(dea, deployment)) == WANTED and not dea.of(running))
 
 
+async def test_a_deployment_brings_another_size_and_number(
+    admin: Api, running: str, droplet: str, dea: DeaPeer
+) -> None:
+    options = {"web_instances": WANTED - 1, "memory_in_mb": 96, "disk_in_mb": 200, "max_in_flight": 2}
+    deployment = await deploy(admin, running, droplet={"guid": droplet}, options=options)
+    assert deployment["options"] == options
+    await comes_to(admin, deployment["guid"], "DEPLOYED")
+    await dea.until(lambda: len(new(dea, deployment)) == WANTED - 1 and not dea.of(running))
+    web = await admin.get(f"/v3/apps/{running}/processes/web")
+    assert (web["instances"], web["memory_in_mb"], web["disk_in_mb"]) == (WANTED - 1, 96, 200)
+    assert {one.start.limits.mem for one in new(dea, deployment)} == {96}
+
+
+async def test_a_canceled_deployment_leaves_size_and_number_as_they_were(
+    admin: Api, running: str, droplet: str, dea: DeaPeer
+) -> None:
+    before = await admin.get(f"/v3/apps/{running}/processes/web")
+    options = {"web_instances": 1, "memory_in_mb": 96}
+    deployment = await deploy(admin, running, droplet={"guid": droplet}, strategy="canary", options=options)
+    dea.comes_up = False
+    await admin.post(f"/v3/deployments/{deployment['guid']}/actions/cancel")
+    dea.comes_up = True
+    await comes_to(admin, deployment["guid"], "CANCELED")
+    await dea.until(lambda: not new(dea, deployment) and len(dea.of(running)) == WANTED)
+    web = await admin.get(f"/v3/apps/{running}/processes/web")
+    assert (web["instances"], web["memory_in_mb"]) == (WANTED, before["memory_in_mb"])
+
+
 async def test_one_deployment_overtakes_another(admin: Api, running: str, droplet: str, dea: DeaPeer) -> None:
     dea.comes_up = False
     first = await deploy(admin, running)
@@ -141,6 +170,45 @@ async def test_a_stopped_app_is_started_by_its_deployment(admin: Api, running: s
     deployment = await deploy(admin, running, droplet={"guid": droplet})
     assert deployment["status"]["reason"] == "DEPLOYED"
     await dea.until(lambda: len(dea.of(running)) == WANTED)
+
+
+async def test_a_stopped_app_is_started_in_the_size_of_its_deployment(
+    admin: Api, running: str, droplet: str, dea: DeaPeer
+) -> None:
+    await admin.post(f"/v3/apps/{running}/actions/stop")
+    await dea.until(lambda: not dea.of(running))
+    await deploy(admin, running, droplet={"guid": droplet}, options={"web_instances": 2, "memory_in_mb": 96})
+    await dea.until(lambda: len(dea.of(running)) == 2)
+    assert {one.start.limits.mem for one in dea.of(running)} == {96}
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"web_instances": -1}, "Instances must be greater than or equal to 0"),
+        ({"memory_in_mb": 0}, "Memory must be greater than or equal to 1"),
+        ({"disk_in_mb": 10**9}, "Disk must be less than or equal to"),
+        ({"memory_in_mb": "much"}, "options.memory_in_mb"),
+        ({"web_instances": 10**6}, "Instances must be less than or equal to"),
+    ],
+)
+async def test_a_size_that_cannot_be_is_refused(admin: Api, running: str, options: dict[str, Any], told: str) -> None:
+    body = {"relationships": {"app": {"data": {"guid": running}}}, "options": options}
+    error = await admin.fail(422, "POST", "/v3/deployments", body)
+    assert told in error["detail"]
+    assert (await admin.get("/v3/deployments", app_guids=running))["resources"] == []
+
+
+async def test_a_size_beyond_the_quota_is_refused(admin: Api, running: str, space: str) -> None:
+    organization = (await admin.get(f"/v3/spaces/{space}"))["relationships"]["organization"]["data"]["guid"]
+    body = {
+        "name": tenants.name("small"),
+        "apps": {"total_instances": WANTED},
+        "relationships": {"organization": tenants.to(organization), "spaces": {"data": [{"guid": space}]}},
+    }
+    await admin.post("/v3/space_quotas", body)
+    body = {"relationships": {"app": {"data": {"guid": running}}}, "options": {"web_instances": WANTED + 1}}
+    assert "space_app_instance_limit_exceeded" in (await admin.fail(422, "POST", "/v3/deployments", body))["detail"]
 
 
 async def test_what_cannot_be_deployed_is_refused(admin: Api, app: str) -> None:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from paas.cloud_controller.apps.wanted import start_app
 from paas.cloud_controller.config import Config
-from paas.cloud_controller.deployments.end import final
+from paas.cloud_controller.deployments.end import final, main_process
 from paas.cloud_controller.droplets.current import assign_droplet
 from paas.cloud_controller.outbox.put import changed, start_instances
 from paas.cloud_controller.revisions.remember import remember
@@ -36,7 +36,7 @@ async def begin(
     values: dict[str, Any],
     back: sa.Row[Any] | None = None,
 ) -> sa.Row[Any]:
-    """The new row. `app` is locked. `values`: strategy, max_in_flight, steps and labels. `back`: the revision that is to run again.
+    """The new row. `app` is locked. `values`: strategy, max_in_flight, steps, labels and scale (columns of the web process). `back`: the revision that is to run again.
 
     A deployment that is under way is superseded: what it brought up serves on until the new one has taken its place.
     """
@@ -46,9 +46,10 @@ async def begin(
             sa.update(deployments)
             .where(overtaken)
             .values(final("SUPERSEDED"))
-            .returning(deployments.c.wanted, deployments.c.previous_droplet_guid)
+            .returning(deployments.c.previous_instances, deployments.c.previous_droplet_guid)
         )
     ).first()
+    scale: dict[str, int] = values["scale"]
     values = {
         **values,
         "app_guid": app.guid,
@@ -60,6 +61,8 @@ async def begin(
     if app.state != "STARTED":
         await assign_droplet(config, db, app.guid, droplet)
         await _roll_back(db, app.guid, back)
+        if scale:
+            await db.execute(sa.update(processes).where(main_process(app.guid, "web")).values(scale))
         started = (await db.execute(sa.select(apps).where(apps.c.guid == app.guid))).one()
         await start_app(db, started)
         revision = await remember(db, app.guid, _described(back))
@@ -76,12 +79,18 @@ async def begin(
             )
         )
     ).one()
-    wanted = superseded.wanted if superseded else old.instances
+    previous = superseded.previous_instances if superseded else old.instances
+    wanted = scale.get("instances", previous)
     # what runs is of the revision before, until the deployment has ended
     before = old.revision_guid
     revision = await remember(db, app.guid, _described(back))
     await db.execute(sa.update(processes).where(_mine(app.guid)).values(revision_guid=before))
-    new = {"wanted": wanted, "process_guid": str(uuid.uuid4()), "revision_guid": revision}
+    new = {
+        "wanted": wanted,
+        "previous_instances": previous,
+        "process_guid": str(uuid.uuid4()),
+        "revision_guid": revision,
+    }
     row = await _insert(db, {**values, **new})
     await _new_process(db, row, old)
     return row
@@ -114,6 +123,7 @@ async def _new_process(db: Transaction, row: sa.Row[Any], old: sa.Row[Any]) -> N
     copied = {name: old._mapping[name] for name in COPIED}  # pyright: ignore[reportPrivateUsage]: public by SQLAlchemy's documentation
     values = {
         **copied,
+        **row.scale,
         "guid": row.process_guid,
         "app_guid": row.app_guid,
         "type": "web",

@@ -27,12 +27,12 @@ async def end_deployments(db: Transaction, app: str) -> None:
         sa.update(deployments)
         .where(mine)
         .values(final("CANCELED"))
-        .returning(deployments.c.process_type, deployments.c.wanted)
+        .returning(deployments.c.process_type, deployments.c.previous_instances)
     )
     for row in ended.all():
         await remove_new(db, app)
-        old = _main(app, row.process_type)
-        await db.execute(sa.update(processes).where(old).values(instances=row.wanted))
+        old = main_process(app, row.process_type)
+        await db.execute(sa.update(processes).where(old).values(instances=row.previous_instances))
     await db.execute(sa.update(processes).where(processes.c.app_guid == app).values(droplet_guid=None))
 
 
@@ -53,7 +53,7 @@ async def finish(db: Transaction, row: sa.Row[Any]) -> None:
     await remove_new(db, row.app_guid, but=row.process_guid)
     gone = await db.execute(
         sa.delete(processes)
-        .where(_main(row.app_guid, row.process_type))
+        .where(main_process(row.app_guid, row.process_type))
         .returning(processes.c.guid, processes.c.version)
     )
     for old in gone.all():
@@ -89,5 +89,5 @@ async def canceled(db: Transaction, row: sa.Row[Any]) -> None:
     await db.execute(sa.update(deployments).where(deployments.c.guid == row.guid).values(final("CANCELED")))
 
 
-def _main(app: str, kind: str) -> sa.ColumnElement[bool]:
+def main_process(app: str, kind: str) -> sa.ColumnElement[bool]:
     return sa.and_(processes.c.app_guid == app, processes.c.type == kind, processes.c.deployment_guid.is_(None))

@@ -15,10 +15,13 @@ from paas.cloud_controller.api.errors import ApiError, unprocessable
 from paas.cloud_controller.api.lists import Listing, Rows, among, answer_list
 from paas.cloud_controller.api.present import resource, to_one, when
 from paas.cloud_controller.deployments.begin import begin
+from paas.cloud_controller.deployments.end import main_process
 from paas.cloud_controller.events.record import Target, record
 from paas.cloud_controller.packages.find import need_of_app
+from paas.cloud_controller.processes.scale import Scale, scaled
+from paas.cloud_controller.quotas.apps import check_app_quota
 from paas.cloud_controller.revisions.endpoints import deployable
-from paas.cloud_controller.schema import apps, deployments, droplets, revisions
+from paas.cloud_controller.schema import apps, deployments, droplets, processes, revisions
 
 LISTING = Listing(
     deployments,
@@ -30,6 +33,8 @@ LISTING = Listing(
     },
 )
 MOST_STEPS = 100
+OPTION_OF = {"instances": "web_instances", "log_rate_limit": "log_rate_limit_in_bytes_per_second"}
+"""Column of a process -> the option's name, where it is another one."""
 
 
 class Step(Body, frozen=True, kw_only=True):
@@ -45,10 +50,23 @@ class Canary(Body, frozen=True, kw_only=True):
 
 
 class Options(Body, frozen=True, kw_only=True):
-    """How fast."""
+    """How fast, and how many of which size the web process has from then on. Source: the CAPI documentation, "Deployments"."""
 
     max_in_flight: int = 1
     canary: Canary | None = None
+    web_instances: int | None = None
+    memory_in_mb: int | None = None
+    disk_in_mb: int | None = None
+    log_rate_limit_in_bytes_per_second: int | None = None
+
+    def scale(self) -> Scale:
+        """As ``actions/scale`` has it."""
+        return Scale(
+            instances=self.web_instances,
+            memory_in_mb=self.memory_in_mb,
+            disk_in_mb=self.disk_in_mb,
+            log_rate_limit_in_bytes_per_second=self.log_rate_limit_in_bytes_per_second,
+        )
 
 
 class Relationships(Body, frozen=True, kw_only=True):
@@ -86,6 +104,8 @@ def present_deployment(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
         },
     }
     options: dict[str, Any] = {"max_in_flight": row.max_in_flight}
+    scale: dict[str, int] = row.scale
+    options |= {OPTION_OF.get(column, column): value for column, value in scale.items()}
     if row.strategy == "canary":
         total = max(1, len(row.steps))
         status["canary"] = {"steps": {"current": min(row.step, total), "total": total}}
@@ -136,6 +156,7 @@ async def create(call: Call) -> Response:
             raise
         raise unprocessable("App is invalid. Ensure it exists and you have access to it.") from None
     steps = _steps(body)
+    scale = scaled(body.options.scale(), call.platform.config.limits)
     app = (await call.db.execute(sa.select(apps).where(apps.c.guid == guid).with_for_update())).one()
     back = await _revision(call, app, body)
     wanted = back.droplet_guid if back else (body.droplet.guid if body.droplet else app.droplet_guid)
@@ -148,7 +169,9 @@ async def create(call: Call) -> Response:
                 "Invalid droplet. Please specify a droplet in the request or set a current droplet for the app."
             )
         raise unprocessable("Unable to assign current droplet. Ensure the droplet exists and belongs to this app.")
+    await _check_quota(call, app, scale)
     values = {
+        "scale": scale,
         "strategy": body.strategy,
         "max_in_flight": body.options.max_in_flight,
         "steps": steps,
@@ -164,6 +187,16 @@ async def create(call: Call) -> Response:
         data={"deployment_guid": row.guid, "droplet_guid": droplet.guid, "strategy": body.strategy},
     )
     return answer(present_deployment(call, row), 201)
+
+
+async def _check_quota(call: Call, app: sa.Row[Any], scale: dict[str, int]) -> None:
+    if not scale:
+        return
+    web = (await call.db.execute(sa.select(processes).where(main_process(app.guid, "web")))).one()
+    wanted = {"instances": web.instances, "memory_in_mb": web.memory_in_mb, **scale}
+    await check_app_quota(
+        call.db, app.space_guid, web.guid, instances=wanted["instances"], memory=wanted["memory_in_mb"]
+    )
 
 
 async def _revision(call: Call, app: sa.Row[Any], body: NewDeployment) -> sa.Row[Any] | None:

@@ -130,9 +130,9 @@ class Mover:
 
     async def _cancel(self, db: Transaction, row: sa.Row[Any], now: list[sa.Row[Any]], healthy: dict[str, int]) -> None:
         old = next(one for one in now if one.deployment_guid is None)
-        if old.instances < row.wanted:
-            await set_instances(db, old, row.wanted, started=True)
-        elif healthy.get(old.guid, 0) >= row.wanted:
+        if old.instances < row.previous_instances:
+            await set_instances(db, old, row.previous_instances, started=True)
+        elif healthy.get(old.guid, 0) >= row.previous_instances:
             await canceled(db, row)
             log.info("deployment_canceled", deployment=row.guid, app=row.app_guid)
 

@@ -148,6 +148,8 @@ deployments = sa.Table(
     moment("last_status_change"),
     moment("last_healthy_at"),
     optional("revision_guid"),
+    json("scale"),
+    number("previous_instances", 1),
 )
 
 revisions = sa.Table(

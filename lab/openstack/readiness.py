@@ -49,13 +49,19 @@ def _missing(stack: Stack, since: str) -> str:
     for name in ("cinder-volume", "cinder-scheduler"):
         if not _reported(volumes, name, since):
             return f"{name} has not reported"
-    get("neutron", "/v2.0/networks")
+    _first_write(stack.url("neutron"), token)
     get("glance", "/v2/images")
     types = ask("GET", f"{stack.url('cinder')}/v3/{project}/types", None, token)[0]["volume_types"]
     if not any(one["name"] == VOLUME_TYPE for one in types):
         made = {"name": VOLUME_TYPE, "extra_specs": {"volume_backend_name": VOLUME_TYPE}}
         ask("POST", f"{stack.url('cinder')}/v3/{project}/types", {"volume_type": made}, token)
     return ""
+
+
+def _first_write(neutron: str, token: str) -> None:
+    """neutron reads its policies with the first write; of several at once some would meet half of them, and be refused."""
+    made = ask("POST", f"{neutron}/v2.0/networks", {"network": {"name": "meristem-first"}}, token)[0]["network"]
+    ask("DELETE", f"{neutron}/v2.0/networks/{made['id']}", None, token)
 
 
 def _reported(document: dict[str, object], binary: str, since: str) -> int:

@@ -38,7 +38,7 @@ class Form:
 
 
 FORMS = [
-    Form(f"api https://api.{SYSTEM} --skip-ssl-validation"),
+    Form(f"api https://api.{SYSTEM}"),
     Form(f"auth admin {ADMIN}"),
     Form("create-org cf-org"),
     Form("orgs", says="cf-org"),
@@ -118,7 +118,13 @@ def cf(platform: Platform) -> Cf:
         inner = f"mount --bind {shlex.quote(str(hosts))} /etc/hosts && exec {shlex.quote(PROGRAM)} {line}"
         return subprocess.run(
             platform.site.lab.command(["unshare", "-m", "sh", "-c", inner]),
-            env={"PATH": os.environ["PATH"], "HOME": str(home), "CF_HOME": str(home), "CF_COLOR": "false"},
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(home),
+                "CF_HOME": str(home),
+                "CF_COLOR": "false",
+                "SSL_CERT_FILE": platform.environment()["PAAS_CA"],
+            },
             cwd=Path("/"), check=False, capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL,
         )  # fmt: skip
 

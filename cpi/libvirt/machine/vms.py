@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import cast
 
 import libvirt
 
 from cpi.contract import Call, CloudError, CpiError, Facts, Json, Network, VmCreated, VMCreationFailed, VMNotFound
 from cpi.libvirt import metadata
-from cpi.libvirt.config import Config
+from cpi.libvirt.config import KVM, Config, is_remote
 from cpi.libvirt.connection import connect, domain, find_domain
 from cpi.libvirt.errors import told
 from cpi.libvirt.machine import host, images, pools, record, settings
@@ -75,11 +76,11 @@ def create(
             made = connect(config.uri).defineXML(machine_xml(spec))
             _fill(pool, spec, image, settings.drive(document, cid, answer, image.user_data))
             call.check()
-            made.create()
+            made = _started(config, call, made, spec)
             record.write(made, Record(agent_id, stemcell_cid, READY))
         except (CpiError, libvirt.libvirtError, OSError) as error:
             raise _failed(config, cid, error) from error
-        call.log(f"VM '{cid}' is running ({kind}), domain id {made.ID()}")
+        call.log(f"VM '{cid}' is running, domain id {made.ID()}")
         return VmCreated(cid, answer)
 
 
@@ -151,6 +152,20 @@ class Held:
 
 def _lock(config: Config, call: Call, cid: str) -> AbstractContextManager[None]:
     return Shelf(config.state_dir, "vm").lock(cid, call)
+
+
+def _started(config: Config, call: Call, made: libvirt.virDomain, spec: MachineSpec) -> libvirt.virDomain:
+    """A host elsewhere may list KVM and not have it: only QEMU's start shows that. The processor is emulated then, unless KVM was asked for."""
+    try:
+        made.create()
+    except libvirt.libvirtError as error:
+        asked = config.virt_type == KVM or spec.wanted.cpu_model.startswith("host-")
+        if spec.kind != "kvm" or asked or not is_remote(config.uri) or "kvm" not in str(error).lower():
+            raise
+        call.log(f"KVM cannot be used at {config.uri}: {str(error).splitlines()[0]}; the processor is emulated (TCG)")
+        made = connect(config.uri).defineXML(machine_xml(replace(spec, kind="qemu")))
+        made.create()
+    return made
 
 
 def _fill(pool: Pool, spec: MachineSpec, image: images.Image, drive: bytes) -> None:

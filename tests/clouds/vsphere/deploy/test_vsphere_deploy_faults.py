@@ -133,9 +133,8 @@ def test_a_full_datastore_ends_the_deploy_with_one_clear_error(site):
 
 def test_a_vm_that_vanished_is_made_again(site):
     [web] = site.group("web")
-    vm = site.seen.vm(web["vm_cid"])
-    site.seen.run(vm.PowerOffVM_Task())
-    site.seen.run(vm.Destroy_Task())
+    site.switch_off(web)
+    site.seen.run(site.seen.vm(web["vm_cid"]).Destroy_Task())
     site.cli("-d", NAME, "cloud-check", "--auto")
     [now] = site.group("web")
     assert now["vm_cid"] != web["vm_cid"]

@@ -7,8 +7,11 @@ loop devices the layer is a plain directory: the container's disk limit is then 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
+import stat
+from collections.abc import Callable
 from pathlib import Path
 
 from paas.containers.protocol import Limits
@@ -20,6 +23,10 @@ ROOM_FOR_TABLES = 1.04
 """The file system's own tables take some of the image; the limit is what the container can use."""
 TABLES_MB = 2
 MOUNT_TRIES = 3
+DEVICES = Path("/dev")
+LOOP_CTL_GET_FREE = 0x4C82
+LOOP_MAJOR = 7
+"""Source: linux/loop.h and the kernel's list of devices."""
 
 
 def loops_work() -> bool:
@@ -40,7 +47,8 @@ async def mount_layers(programs: Programs, place: Place, rootfs: str, limits: Li
             image.truncate(int(limits.disk_mb * ROOM_FOR_TABLES + TABLES_MB) << 20)
         options = ["-q", "-F", "-m", "0", "-i", "8192", "-O", "^has_journal", "-E", "nodiscard,lazy_itable_init=1"]
         await programs.run("mkfs.ext4", *options, str(place.image))
-        await _mount(programs, "-o", "loop,discard,nodev,nosuid,noatime", str(place.image), str(place.disk))
+        options = ["-o", "loop,discard,nodev,nosuid,noatime", str(place.image), str(place.disk)]
+        await _mount(programs, *options, ready=give_a_node)
     for name in ("upper", "work"):
         (place.disk / name).mkdir(exist_ok=True)
     layers = f"lowerdir={rootfs},upperdir={place.disk}/upper,workdir={place.disk}/work"
@@ -48,10 +56,20 @@ async def mount_layers(programs: Programs, place: Place, rootfs: str, limits: Li
     _prepare(place.rootfs)
 
 
-async def _mount(programs: Programs, *arguments: str) -> None:
+def give_a_node(devices: Path = DEVICES) -> None:
+    """Make the node of the loop device that is next in turn, if it has none: the devices of a VM that is a container itself come from no kernel."""
+    # where that cannot be, mount says what it lacks
+    with contextlib.suppress(OSError), (DEVICES / "loop-control").open("rb") as control:
+        number = fcntl.ioctl(control, LOOP_CTL_GET_FREE)
+        os.mknod(devices / f"loop{number}", stat.S_IFBLK | 0o660, os.makedev(LOOP_MAJOR, number))
+
+
+async def _mount(programs: Programs, *arguments: str, ready: Callable[[], None] | None = None) -> None:
     # a loop device that is free when it is looked for may be taken when it is used
     for left in reversed(range(MOUNT_TRIES)):
         try:
+            if ready is not None:
+                ready()
             await programs.run("mount", *arguments)
         except ProgramError:
             if not left:

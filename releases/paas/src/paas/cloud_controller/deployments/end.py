@@ -90,4 +90,5 @@ async def canceled(db: Transaction, row: sa.Row[Any]) -> None:
 
 
 def main_process(app: str, kind: str) -> sa.ColumnElement[bool]:
+    """The app's own process of a type, not one that a deployment is bringing up."""
     return sa.and_(processes.c.app_guid == app, processes.c.type == kind, processes.c.deployment_guid.is_(None))
